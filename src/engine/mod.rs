@@ -1,0 +1,25 @@
+//! The state machine of the market: `Engine::apply(command, now) -> events`.
+//!
+//! It holds auctions, bids and settlements, and changes only here. It has no
+//! clock, no randomness, no IO: the same commands at the same times give the same
+//! state and the same events, byte for byte, on every machine.
+
+mod answer;
+mod auction;
+mod command;
+mod event;
+mod ids;
+mod terms;
+
+pub use answer::{AcceptedBid, Answer, BidStatus, BidView, Rejection};
+pub use auction::{AuctionState, AuctionStatus};
+pub use command::{
+    AffirmSettlement, AmendBid, BidRef, CancelBid, CloseReason, Command, CreateAuction, ReportSettlement,
+    SettlementStep, SubmitBid,
+};
+pub use event::{
+    BidFact, CancelReason, Event, EventAuction, ExtensionCause, Fact, ResultSummary, SettlementChange,
+    SettlementFact, SettlementPhase, Standing,
+};
+pub use ids::{AuctionId, AuctionSlot, BidId, Party, PartyKey, SettlementId};
+pub use terms::{End, Executor, OnOutage, SettlementStart, SettlementTerms, Terms, TimeoutPolicy};

@@ -1,0 +1,10 @@
+//! walras: an engine for live uniform-price auctions.
+//!
+//! `docs/ARCHITECTURE.md` is the map. Layers, lower never names higher:
+//! `units`, `limits` ← `clearing` ← `engine` ← `wire` ← `host` ← `server` ← `ffi`;
+//! `fanout` and `log` stand beside them and know nothing about auctions.
+
+pub mod clearing;
+pub mod engine;
+pub mod limits;
+pub mod units;

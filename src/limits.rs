@@ -1,0 +1,18 @@
+//! Every bound of the system, in one place: what is refused rather than grown.
+
+/// Longest name, reason or party, in bytes.
+pub const TEXT_BYTES_MAX: usize = 256;
+/// Longest party name, in bytes.
+pub const PARTY_BYTES_MAX: usize = 128;
+/// Longest `client_bid_id`, in bytes.
+pub const CLIENT_BID_ID_BYTES_MAX: usize = 64;
+/// Longest `correlation_id`, in bytes.
+pub const CORRELATION_ID_BYTES_MAX: usize = 128;
+/// Largest WebSocket message after reassembly, inclusive, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 65_536;
+/// Deepest JSON nesting.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// Most bids in one `submit_bids`.
+pub const BATCH_BIDS_MAX: usize = 100;
+/// Most entries in one page of a listing.
+pub const PAGE_ENTRIES_MAX: usize = 100;

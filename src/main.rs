@@ -1,0 +1,2 @@
+//! The `walras` command.
+fn main() {}
