@@ -8,3 +8,4 @@ pub mod clearing;
 pub mod engine;
 pub mod limits;
 pub mod units;
+pub mod wire;

@@ -10,6 +10,7 @@ mod command;
 mod event;
 mod ids;
 mod terms;
+mod view;
 
 pub use answer::{AcceptedBid, Answer, BidStatus, BidView, Rejection};
 pub use auction::{AuctionState, AuctionStatus};
@@ -23,3 +24,4 @@ pub use event::{
 };
 pub use ids::{AuctionId, AuctionSlot, BidId, Party, PartyKey, SettlementId};
 pub use terms::{End, Executor, OnOutage, SettlementStart, SettlementTerms, Terms, TimeoutPolicy};
+pub use view::{Allocation, Asset, AuctionInfo, Posting, ResultPage, SettlementView};

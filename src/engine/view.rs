@@ -1,0 +1,90 @@
+//! Answers to questions: what the engine shows of itself without changing.
+
+use std::sync::Arc;
+
+use super::auction::AuctionState;
+use super::event::{ResultSummary, SettlementFact};
+use super::ids::{AuctionSlot, BidId, Party};
+use crate::units::{Money, QuantityLots, TimeUs};
+
+/// Terms and state of an auction.
+#[derive(Debug, Clone)]
+pub struct AuctionInfo {
+    /// Its place.
+    pub slot: AuctionSlot,
+    /// Its state now.
+    pub state: AuctionState,
+    /// The resolved terms, canonical JSON.
+    pub terms_json: Arc<str>,
+    /// Who created it.
+    pub creator: Party,
+    /// When.
+    pub created_at: TimeUs,
+}
+
+/// A page of a result.
+#[derive(Debug, Clone)]
+pub struct ResultPage {
+    /// The auction.
+    pub auction: AuctionInfo,
+    /// The result in numbers.
+    pub summary: ResultSummary,
+    /// Allocations of this page: bid, owner, lots, payment, whether at the margin.
+    pub allocations: Vec<Allocation>,
+    /// The last bid's id if more follow.
+    pub next_after: Option<BidId>,
+}
+
+/// What one bid won.
+#[derive(Debug, Clone)]
+pub struct Allocation {
+    /// The bid.
+    pub bid: BidId,
+    /// Its owner.
+    pub party: Party,
+    /// The owner's own id for it.
+    pub client_bid_id: Option<Arc<str>>,
+    /// Lots won.
+    pub filled: QuantityLots,
+    /// What they cost.
+    pub payment: Money,
+    /// Whether it ended at the margin.
+    pub at_margin: bool,
+}
+
+/// A settlement and what it moves.
+#[derive(Debug, Clone)]
+pub struct SettlementView {
+    /// The auction settled, for grids and names.
+    pub auction: AuctionInfo,
+    /// Where the settlement stands.
+    pub state: SettlementFact,
+    /// When it started.
+    pub started_at: TimeUs,
+    /// When it ended, if it has.
+    pub ended_at: Option<TimeUs>,
+    /// The participants, and what each has said (`None`: nothing yet).
+    pub participants: Vec<(Party, Option<bool>)>,
+    /// The trade as double-entry postings, once carried out by the ledger; each asset sums to zero.
+    pub postings: Vec<Posting>,
+}
+
+/// One posting: a change of one party's account in one asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// Whose account.
+    pub party: Party,
+    /// In what.
+    pub asset: Asset,
+    /// By how much: lots, or money in tick × lot units (settlement units where terms have a `money_unit`).
+    pub amount: i128,
+}
+
+/// What is posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asset {
+    /// The settlement currency.
+    Money,
+    /// What is sold.
+    Lots,
+}
