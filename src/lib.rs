@@ -6,6 +6,7 @@
 
 pub mod clearing;
 pub mod engine;
+pub mod host;
 pub mod limits;
 pub mod units;
 pub mod wire;
