@@ -8,5 +8,6 @@ pub mod clearing;
 pub mod engine;
 pub mod host;
 pub mod limits;
+pub mod log;
 pub mod units;
 pub mod wire;
