@@ -6,6 +6,7 @@
 
 pub mod clearing;
 pub mod engine;
+pub mod fanout;
 pub mod host;
 pub mod limits;
 pub mod log;
