@@ -17,6 +17,8 @@ pub struct Terms {
     pub sale: clearing::Terms,
     /// A name for people, at most 256 bytes.
     pub name: Option<Arc<str>>,
+    /// The creator's own data: the text of a JSON object, kept and shown, never used.
+    pub metadata: Option<Arc<str>>,
     /// The seller: a settlement participant. The creator if the terms name none.
     pub seller: Party,
     /// When bids are first taken; `None` means at once.
