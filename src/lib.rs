@@ -10,5 +10,7 @@ pub mod fanout;
 pub mod host;
 pub mod limits;
 pub mod log;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod units;
 pub mod wire;
