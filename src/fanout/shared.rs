@@ -197,7 +197,8 @@ impl Shared {
         // last scan came before, and then the load below sees what was published by then, behind which
         // that scan let the producer write nothing.
         fence(SeqCst);
-        let position = self.published.load(Relaxed);
+        // Pairs with the store in `Producer::publish_to`, as every look at `published` that leads to reading.
+        let position = self.published.load(Acquire);
         self.move_gate(gate, position);
         Some((gate, position))
     }

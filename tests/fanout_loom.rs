@@ -1,0 +1,230 @@
+//! The ring's protocol under loom, which tries every interleaving (up to a bound of preemptions) and every
+//! value that a relaxed load may see. Built only with `RUSTFLAGS="--cfg walras_loom"`.
+//!
+//! The ring's own source is compiled into this test on loom's atomics. It is as small as a ring can be, 8 words,
+//! and a record is 2: its header and its number. So 3 records fit, the end of the 4th lies on the start of the
+//! first, and each word that a reader copies shows which record wrote it.
+//!
+//! Each ordering is needed: with any fence of the ring left out, any acquire or release weakened to relaxed, or
+//! the second look at `published` in `open_gate` left out, one of these tests fails.
+#![cfg(walras_loom)]
+
+#[allow(dead_code, unused_imports, missing_docs)]
+#[path = "../src/fanout/mod.rs"]
+mod fanout;
+
+use fanout::{Cursor, GatedReader, Overrun, Producer, PublishError, Reader, Records, Ring, Settings};
+use loom::thread;
+
+/// Runs `body` in all interleavings with at most so many preemptions.
+fn check(preemptions_max: usize, body: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions_max);
+    builder.check(body);
+}
+
+fn ring(gated_readers_max: usize) -> (Producer, Ring) {
+    fanout::ring(Settings { capacity_bytes: 64, gated_readers_max })
+}
+
+/// Publishes so many records that have their number in them; each is given up when there is no room.
+fn publish(producer: &mut Producer, tries: usize) {
+    for _ in 0..tries {
+        if stage(producer).is_some() {
+            producer.commit();
+        }
+    }
+}
+
+fn stage(producer: &mut Producer) -> Option<Cursor> {
+    let number = producer.record_count();
+    match producer.stage(&[&number.to_le_bytes()]) {
+        Ok(cursor) => Some(cursor),
+        Err(error) => {
+            assert_eq!(error, PublishError::NoRoom);
+            None
+        }
+    }
+}
+
+fn number_in(record: &[u8]) -> u64 {
+    u64::from_le_bytes(record.try_into().expect("a record is one number"))
+}
+
+/// Tries so many reads; each must give the next record, or none.
+fn read_gated(reader: &mut GatedReader, tries: usize) {
+    let mut record = Vec::new();
+    for _ in 0..tries {
+        let expected = reader.next_number();
+        if reader.read(&mut record).is_some() {
+            assert_eq!(number_in(&record), expected);
+        }
+        assert_eq!(reader.next_number(), expected + u64::from(!record.is_empty()));
+        record.clear();
+    }
+}
+
+/// Tries one read; gives how many records are behind the reader through it.
+fn read(reader: &mut Reader) -> u64 {
+    let mut record = Vec::new();
+    let expected = reader.next_number();
+    match reader.read(&mut record) {
+        Ok(None) => assert_eq!(reader.next_number(), expected),
+        Ok(Some(_)) => {
+            assert_eq!(number_in(&record), expected);
+            assert_eq!(reader.next_number(), expected + 1);
+        }
+        Err(Overrun { missed }) => {
+            assert!(missed > 0);
+            assert_eq!(reader.next_number(), expected + missed);
+        }
+    }
+    reader.next_number() - expected
+}
+
+#[test]
+fn a_gated_reader_gets_every_record_while_the_ring_wraps() {
+    check(3, || {
+        let (mut producer, ring) = ring(1);
+        let mut reader = ring.gated_reader().expect("a gate is free");
+        publish(&mut producer, 3);
+        let reading = thread::spawn(move || {
+            read_gated(&mut reader, 3);
+            reader
+        });
+        publish(&mut producer, 3);
+        let mut reader = reading.join().expect("the reader is well");
+        read_gated(&mut reader, 3);
+        assert_eq!(reader.next_number(), producer.record_count());
+    });
+}
+
+#[test]
+fn two_gated_readers_each_get_every_record() {
+    check(2, || {
+        let (mut producer, ring) = ring(2);
+        let mut readers = [(); 2].map(|()| ring.gated_reader().expect("a gate is free"));
+        publish(&mut producer, 3);
+        for reader in &mut readers {
+            read_gated(reader, 1);
+        }
+        let reading = readers.map(|mut reader| {
+            thread::spawn(move || {
+                read_gated(&mut reader, 1);
+                reader
+            })
+        });
+        publish(&mut producer, 2);
+        for reader in reading {
+            let mut reader = reader.join().expect("the reader is well");
+            read_gated(&mut reader, 3);
+            assert_eq!(reader.next_number(), producer.record_count());
+        }
+    });
+}
+
+#[test]
+fn an_overrun_reader_sees_no_torn_record_and_counts_what_it_missed() {
+    check(3, || {
+        let (mut producer, ring) = ring(0);
+        let mut reader = ring.reader();
+        publish(&mut producer, 3);
+        let reading = thread::spawn(move || {
+            let behind = read(&mut reader) + read(&mut reader);
+            (reader, behind)
+        });
+        publish(&mut producer, 3);
+        let (mut reader, mut behind) = reading.join().expect("the reader is well");
+        while behind < 6 {
+            behind += read(&mut reader);
+        }
+        assert_eq!((behind, read(&mut reader)), (6, 0));
+    });
+}
+
+#[test]
+fn a_run_of_records_is_whole_or_overrun() {
+    check(3, || {
+        let (mut producer, ring) = ring(0);
+        let mut reader = ring.reader();
+        publish(&mut producer, 3);
+        let reading = thread::spawn(move || {
+            let mut records = Records::default();
+            match reader.read_many(&mut records, 1000) {
+                Ok(count) => {
+                    assert!(records.iter().map(|record| number_in(record.bytes)).eq(0..count as u64))
+                }
+                Err(Overrun { missed }) => assert_eq!(reader.next_number(), missed),
+            }
+        });
+        publish(&mut producer, 3);
+        reading.join().expect("the reader is well");
+    });
+}
+
+#[test]
+fn a_late_reader_starts_at_a_record_and_knows_its_number() {
+    check(3, || {
+        let (mut producer, ring) = ring(0);
+        publish(&mut producer, 2);
+        let reading = thread::spawn(move || {
+            let mut reader = ring.reader();
+            assert!((2..=6).contains(&reader.next_number()));
+            read(&mut reader);
+        });
+        publish(&mut producer, 4);
+        reading.join().expect("the reader is well");
+    });
+}
+
+#[test]
+fn a_gated_reader_that_joins_while_the_ring_wraps_is_never_overwritten() {
+    check(3, || {
+        let (mut producer, ring) = ring(1);
+        publish(&mut producer, 2);
+        let reading = thread::spawn(move || {
+            let mut reader = ring.gated_reader().expect("a gate is free");
+            read_gated(&mut reader, 2);
+        });
+        publish(&mut producer, 5);
+        reading.join().expect("the reader is well");
+    });
+}
+
+#[test]
+fn a_gate_that_changes_hands_still_guards_what_its_last_holder_read() {
+    check(3, || {
+        let (mut producer, ring) = ring(1);
+        let mut reader = ring.gated_reader().expect("a gate is free");
+        publish(&mut producer, 3);
+        let reading = thread::spawn(move || read_gated(&mut reader, 1));
+        let joining = thread::spawn(move || {
+            if let Some(mut reader) = ring.gated_reader() {
+                read_gated(&mut reader, 1);
+            }
+        });
+        publish(&mut producer, 2);
+        reading.join().expect("the reader is well");
+        joining.join().expect("the reader is well");
+    });
+}
+
+#[test]
+fn what_is_staged_is_seen_only_up_to_the_cursor_committed() {
+    check(3, || {
+        let (mut producer, ring) = ring(1);
+        let mut reader = ring.gated_reader().expect("a gate is free");
+        let mut passer_by = ring.reader();
+        let reading = thread::spawn(move || {
+            read_gated(&mut reader, 2);
+            assert!(read(&mut passer_by) <= 1);
+        });
+        let cursor = stage(&mut producer).expect("the ring is empty");
+        producer.stage(&[b"never"]).expect("the ring has room");
+        producer.commit_to(cursor);
+        producer.discard();
+        stage(&mut producer).expect("the ring has room");
+        producer.commit();
+        reading.join().expect("the reader is well");
+    });
+}
