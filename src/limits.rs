@@ -16,3 +16,11 @@ pub const JSON_DEPTH_MAX: usize = 32;
 pub const BATCH_BIDS_MAX: usize = 100;
 /// Most entries in one page of a listing.
 pub const PAGE_ENTRIES_MAX: usize = 100;
+/// Highest price of a bid, in ticks.
+pub const PRICE_TICKS_MAX: i64 = 1_000_000_000_000_000_000;
+/// Largest quantity of a bid, in lots.
+pub const QUANTITY_LOTS_MAX: i64 = 1_000_000_000_000_000_000;
+/// Most bids that one `cancel_all` takes back before it answers that there are more.
+pub const CANCEL_ALL_BIDS_MAX: usize = 100;
+/// Most tokens with prices, and most token pairs with order books.
+pub const MARKET_ENTRIES_MAX: usize = 4096;

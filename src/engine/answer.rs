@@ -52,6 +52,8 @@ pub enum Answer {
     CancelledAll {
         /// Which bids, in the order they were placed.
         bids: Vec<BidId>,
+        /// Whether some are left: the wish is to be repeated.
+        more: bool,
     },
     /// The command was carried out; the auction's or settlement's state says the rest.
     Done,
@@ -130,6 +132,8 @@ pub enum Rejection {
     AuctionNotFound { auction: AuctionId },
     #[error("auction {auction} exists already", auction = .auction.0)]
     AuctionExists { auction: AuctionId },
+    #[error("{field} is invalid: {why}")]
+    InvalidTerms { field: &'static str, why: &'static str },
     #[error("no such bid")]
     BidNotFound,
     #[error("no settlement {settlement}", settlement = .settlement.0)]

@@ -63,7 +63,8 @@ pub enum Command {
         /// Which auction.
         auction: AuctionId,
     },
-    /// Move the end of an auction because the server was away (`on_outage: extend`).
+    /// Do what the terms' `on_outage` says because the server was away: move the end, or call the auction
+    /// off. See `Engine::after_outage`.
     ExtendForOutage {
         /// Which auction.
         auction: AuctionId,

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use super::auction::AuctionState;
 use super::command::{CloseReason, SettlementStep};
 use super::ids::{AuctionId, AuctionSlot, BidId, Party, PartyKey, SettlementId};
+use super::state::AuctionState;
 use crate::units::{Money, PriceTicks, QuantityLots, TimeUs};
 
 /// One fact.
@@ -195,8 +195,9 @@ pub struct SettlementFact {
     pub participants_agreed: u32,
     /// How many there are.
     pub participants_total: u32,
-    /// The deadline by which this phase ends at the latest.
-    pub estimated_completion: TimeUs,
+    /// The next deadline: by then this phase ends, or its step is asked for again. `None` while it waits for
+    /// an operator to start it; once it has ended, when it did.
+    pub estimated_completion: Option<TimeUs>,
     /// SHA-256 of the canonical allocation list.
     pub hash: [u8; 32],
 }

@@ -6,22 +6,37 @@
 
 mod answer;
 mod auction;
+mod bidders;
+mod bids;
 mod command;
+mod engine;
+mod entry;
 mod event;
 mod ids;
+mod lifecycle;
+mod market;
+mod outcome;
+mod query;
+mod schedule;
+mod settlement;
+mod state;
 mod terms;
 mod view;
 
 pub use answer::{AcceptedBid, Answer, BidStatus, BidView, Rejection};
-pub use auction::{AuctionState, AuctionStatus};
 pub use command::{
     AffirmSettlement, AmendBid, BidRef, CancelBid, CloseReason, Command, CreateAuction, ReportSettlement,
     SettlementStep, SubmitBid,
 };
+pub use engine::{Engine, EngineLimits};
 pub use event::{
     BidFact, CancelReason, Event, EventAuction, ExtensionCause, Fact, ResultSummary, SettlementChange,
     SettlementFact, SettlementPhase, Standing,
 };
 pub use ids::{AuctionId, AuctionSlot, BidId, Party, PartyKey, SettlementId};
-pub use terms::{End, Executor, OnOutage, SettlementStart, SettlementTerms, Terms, TimeoutPolicy};
-pub use view::{Allocation, Asset, AuctionInfo, Posting, ResultPage, SettlementView};
+pub use market::{Market, MarketEntry};
+pub use state::{AuctionState, AuctionStatus};
+pub use terms::{
+    End, Executor, OnOutage, RULES_VERSION, SettlementStart, SettlementTerms, Terms, TimeoutPolicy,
+};
+pub use view::{Allocation, Asset, AuctionInfo, LiveBid, LiveBids, Posting, ResultPage, SettlementView};

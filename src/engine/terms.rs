@@ -6,6 +6,9 @@ use super::ids::Party;
 use crate::clearing;
 use crate::units::{Grid, TimeUs};
 
+/// The version of the market's rules that this program knows.
+pub const RULES_VERSION: u32 = 1;
+
 /// Everything that was agreed when an auction was created, resolved: no defaults are left open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terms {

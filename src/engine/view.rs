@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::auction::AuctionState;
 use super::event::{ResultSummary, SettlementFact};
 use super::ids::{AuctionSlot, BidId, Party};
-use crate::units::{Money, QuantityLots, TimeUs};
+use super::state::AuctionState;
+use crate::units::{Money, PriceTicks, QuantityLots, TimeUs};
 
 /// Terms and state of an auction.
 #[derive(Debug, Clone)]
@@ -20,6 +20,32 @@ pub struct AuctionInfo {
     pub creator: Party,
     /// When.
     pub created_at: TimeUs,
+}
+
+/// A page of an auction's live bids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveBids {
+    /// The bids, in time priority.
+    pub bids: Vec<LiveBid>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<usize>,
+}
+
+/// A live bid as everybody may know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveBid {
+    /// Its id.
+    pub bid: BidId,
+    /// Lots wanted.
+    pub quantity: QuantityLots,
+    /// Highest price; `None` for a price taker.
+    pub price: Option<PriceTicks>,
+    /// Whether it only takes part in price discovery.
+    pub is_phantom: bool,
+    /// When it was accepted.
+    pub at: TimeUs,
+    /// The event that made it what it is: its acceptance, or its last amendment.
+    pub offset: u64,
 }
 
 /// A page of a result.
