@@ -262,3 +262,18 @@ pub enum SettlementPhase {
     /// Ended with all holds given back.
     RolledBack,
 }
+
+impl SettlementPhase {
+    /// The word of the wire protocol.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Consensus => "consensus",
+            Self::Reserve => "reserve",
+            Self::Execute => "execute",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::RolledBack => "rolled_back",
+        }
+    }
+}

@@ -3,5 +3,17 @@
 //! knows them, nothing above invents them. No state.
 
 mod channel;
+mod close;
+mod code;
+pub mod decode;
+pub mod encode;
+mod grids;
+mod json;
+mod message;
+mod stamp;
 
 pub use channel::Channel;
+pub use close::CloseCode;
+pub use code::{Code, EndedAuction, Refusal, Retry, SessionRefusal};
+pub use grids::Grids;
+pub use message::{Message, correlation};

@@ -1,0 +1,164 @@
+//! Single members: each function reads one kind of value and says what was expected.
+
+use uuid::Uuid;
+
+use super::error::{DecodeError, Fault};
+use super::message::{AuctionRef, NumberText, SettlementRef};
+use super::tree::{Kind, Object, Value};
+use crate::engine::{AuctionId, SettlementId};
+use crate::limits::{CLIENT_BID_ID_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::units::Reading;
+
+type Read<T> = Result<T, DecodeError>;
+
+pub(super) fn missing(field: &'static str) -> DecodeError {
+    DecodeError::new(Fault::Missing, field)
+}
+
+pub(super) fn wrong_type(field: &'static str, expected: &'static str) -> DecodeError {
+    DecodeError::new(Fault::WrongType { expected }, field)
+}
+
+pub(super) fn not_allowed(field: &'static str, expected: &'static str) -> DecodeError {
+    DecodeError::new(Fault::NotAllowed { expected }, field)
+}
+
+/// A string, or `None` where it is left out.
+pub(super) fn text_opt<'a>(object: Object<'_, 'a>, field: &'static str) -> Read<Option<&'a str>> {
+    match object.find(field).map(Value::kind) {
+        None => Ok(None),
+        Some(Kind::Text(text)) => Ok(Some(text)),
+        Some(_) => Err(wrong_type(field, "a string")),
+    }
+}
+
+pub(super) fn text<'a>(object: Object<'_, 'a>, field: &'static str) -> Read<&'a str> {
+    text_opt(object, field)?.ok_or_else(|| missing(field))
+}
+
+/// Words for people: at most 256 bytes.
+pub(super) fn words_opt<'a>(object: Object<'_, 'a>, field: &'static str) -> Read<Option<&'a str>> {
+    match text_opt(object, field)? {
+        Some(words) if words.len() > TEXT_BYTES_MAX => Err(not_allowed(field, "at most 256 bytes long")),
+        words => Ok(words),
+    }
+}
+
+pub(super) fn flag_opt(object: Object<'_, '_>, field: &'static str) -> Read<Option<bool>> {
+    match object.find(field).map(Value::kind) {
+        None => Ok(None),
+        Some(Kind::Flag(flag)) => Ok(Some(flag)),
+        Some(_) => Err(wrong_type(field, "true or false")),
+    }
+}
+
+pub(super) fn flag(object: Object<'_, '_>, field: &'static str) -> Read<bool> {
+    flag_opt(object, field)?.ok_or_else(|| missing(field))
+}
+
+/// A whole number that is not negative, written in digits alone.
+pub(super) fn count_opt(object: Object<'_, '_>, field: &'static str) -> Read<Option<u64>> {
+    const EXPECTED: &str = "a whole number, not negative";
+    match object.find(field).map(Value::kind) {
+        None => Ok(None),
+        Some(Kind::Number(digits)) => count_of(digits).map(Some).ok_or_else(|| not_allowed(field, EXPECTED)),
+        Some(_) => Err(wrong_type(field, EXPECTED)),
+    }
+}
+
+/// A number's text as a count: digits alone, within 64 bits.
+pub(super) fn count_of(digits: &str) -> Option<u64> {
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+}
+
+/// A price or quantity: a JSON number or a decimal string. `null` is not "left out" here.
+#[inline]
+pub(super) fn number_opt<'a>(object: Object<'_, 'a>, field: &'static str) -> Read<Option<NumberText<'a>>> {
+    let Some(value) = object.find_or_null(field) else { return Ok(None) };
+    number_of(value, field).map(Some)
+}
+
+pub(super) fn number_of<'a>(value: Value<'_, 'a>, field: &'static str) -> Read<NumberText<'a>> {
+    const EXPECTED: &str = "a number or a decimal string";
+    match value.kind() {
+        Kind::Number(text) if is_negative_zero(text) => Err(not_allowed(field, EXPECTED)),
+        Kind::Number(text) => Ok(NumberText { text, reading: Reading::ProgramNumber }),
+        Kind::Text(text) if is_decimal(text) => Ok(NumberText { text, reading: Reading::Exact }),
+        Kind::Text(_) => Err(not_allowed(field, EXPECTED)),
+        Kind::Null | Kind::Flag(_) | Kind::Array | Kind::Object => Err(wrong_type(field, EXPECTED)),
+    }
+}
+
+/// Whether a string is a number in JSON's grammar, of a size that JSON numbers have too.
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = match digits.find(['e', 'E']) {
+        Some(at) => (&digits[..at], Some(&digits[at + 1..])),
+        None => (digits, None),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let exponent_digits = |part: &str| all_digits(part.strip_prefix(['+', '-']).unwrap_or(part));
+    all_digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(all_digits)
+        && exponent.is_none_or(exponent_digits)
+        && !is_negative_zero(text)
+        && text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+fn is_negative_zero(text: &str) -> bool {
+    let mut mantissa = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    text.starts_with('-') && !mantissa.any(|byte| matches!(byte, b'1'..=b'9'))
+}
+
+/// An id in the form `550e8400-e29b-41d4-a716-446655440000`; `None` for any other word.
+#[inline]
+pub(super) fn id_of(word: &str) -> Option<Uuid> {
+    if word.len() == 36 { Uuid::try_parse(word).ok() } else { None }
+}
+
+pub(super) fn auction<'a>(object: Object<'_, 'a>) -> Read<AuctionRef<'a>> {
+    text(object, "auction_id").map(auction_of)
+}
+
+pub(super) fn auction_of(word: &str) -> AuctionRef<'_> {
+    AuctionRef { word, id: id_of(word).map(AuctionId) }
+}
+
+pub(super) fn settlement<'a>(object: Object<'_, 'a>) -> Read<SettlementRef<'a>> {
+    let word = text(object, "settlement_id")?;
+    Ok(SettlementRef { word, id: id_of(word).map(SettlementId) })
+}
+
+/// The bidder's own id for a bid: 1 to 64 of `[A-Za-z0-9_.:-]`.
+#[inline]
+pub(super) fn client_bid_id_opt<'a>(object: Object<'_, 'a>) -> Read<Option<&'a str>> {
+    const FIELD: &str = "client_bid_id";
+    match text_opt(object, FIELD)? {
+        Some(id) if !is_client_bid_id(id) => Err(not_allowed(FIELD, "1 to 64 of A-Z a-z 0-9 _ . : -")),
+        id => Ok(id),
+    }
+}
+
+pub(super) fn is_client_bid_id(id: &str) -> bool {
+    (1..=CLIENT_BID_ID_BYTES_MAX).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-'))
+}
+
+/// 32 bytes in 64 hexadecimal digits.
+pub(super) fn hash(object: Object<'_, '_>, field: &'static str) -> Read<[u8; 32]> {
+    let digits = text(object, field)?.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return Err(not_allowed(field, "64 hexadecimal digits"));
+    }
+    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = value(pair[0]) << 4 | value(pair[1]);
+    }
+    Ok(hash)
+}

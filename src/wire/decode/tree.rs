@@ -1,0 +1,186 @@
+//! A view of the parsed message: its nodes, and for each the place of its text.
+//!
+//! The parser gives numbers as floats, so their exact text is taken from the
+//! message itself: its structural positions are walked in lock step with the nodes.
+
+use simd_json::{Node, StaticNode};
+
+use super::error::{DecodeError, Fault};
+
+/// How many members an object may have before its keys are sorted to find equal ones.
+const PAIRWISE_MEMBERS_MAX: usize = 12;
+
+/// The parsed message.
+#[derive(Clone, Copy)]
+pub(super) struct Tree<'t, 'a> {
+    nodes: &'t [Node<'a>],
+    /// For each node the offset of its first byte in `source`.
+    places: &'t [u32],
+    source: &'a [u8],
+}
+
+/// One value of the message.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'t, 'a> {
+    tree: Tree<'t, 'a>,
+    node: usize,
+}
+
+/// An object of the message.
+#[derive(Clone, Copy)]
+pub(super) struct Object<'t, 'a> {
+    tree: Tree<'t, 'a>,
+    first: usize,
+    len: usize,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Kind<'a> {
+    Null,
+    Flag(bool),
+    /// A number's text as it stands in the message.
+    Number(&'a str),
+    Text(&'a str),
+    Array,
+    Object,
+}
+
+/// Fills `places` from the structural positions of `source`: those that open a value or a key.
+pub(super) fn find_places(structural: &[u32], source: &[u8], places: &mut Vec<u32>) {
+    places.clear();
+    places.extend(
+        structural.iter().filter(|&&at| !matches!(source[at as usize], b':' | b',' | b'}' | b']')).copied(),
+    );
+}
+
+impl<'t, 'a> Tree<'t, 'a> {
+    /// The tree over a tape and the places of its nodes; `None` if they do not belong together.
+    pub fn new(nodes: &'t [Node<'a>], places: &'t [u32], source: &'a [u8]) -> Option<Self> {
+        (!nodes.is_empty() && nodes.len() == places.len()).then_some(Self { nodes, places, source })
+    }
+
+    pub fn root(self) -> Value<'t, 'a> {
+        Value { tree: self, node: 0 }
+    }
+
+    /// Fails if any object has a key twice. `order` is scratch space.
+    pub fn check_keys(self, order: &mut Vec<u32>) -> Result<(), DecodeError> {
+        for node in 0..self.nodes.len() {
+            if let Node::Object { len, .. } = self.nodes[node]
+                && len > 1
+            {
+                let object = Object { tree: self, first: node + 1, len };
+                let twice =
+                    if len <= PAIRWISE_MEMBERS_MAX { object.twin() } else { object.twin_sorted(order) };
+                if let Some(key) = twice {
+                    let shown = key.chars().take(64).collect::<String>();
+                    return Err(DecodeError::new(Fault::DuplicateKey, shown));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn key(self, node: usize) -> &'a str {
+        match self.nodes[node] {
+            Node::String(key) => key,
+            Node::Object { .. } | Node::Array { .. } | Node::Static(_) => "",
+        }
+    }
+
+    /// The node after this value.
+    fn after(self, node: usize) -> usize {
+        match self.nodes[node] {
+            Node::Object { count, .. } | Node::Array { count, .. } => node + 1 + count,
+            Node::String(_) | Node::Static(_) => node + 1,
+        }
+    }
+
+    fn number(self, node: usize) -> &'a str {
+        let text = &self.source[self.places[node] as usize..];
+        let end =
+            text.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+        std::str::from_utf8(&text[..end.unwrap_or(text.len())]).unwrap_or("")
+    }
+}
+
+impl<'t, 'a> Value<'t, 'a> {
+    pub fn kind(self) -> Kind<'a> {
+        match self.tree.nodes[self.node] {
+            Node::String(text) => Kind::Text(text),
+            Node::Object { .. } => Kind::Object,
+            Node::Array { .. } => Kind::Array,
+            Node::Static(StaticNode::Null) => Kind::Null,
+            Node::Static(StaticNode::Bool(flag)) => Kind::Flag(flag),
+            Node::Static(_) => Kind::Number(self.tree.number(self.node)),
+        }
+    }
+
+    pub fn object(self) -> Option<Object<'t, 'a>> {
+        match self.tree.nodes[self.node] {
+            Node::Object { len, .. } => Some(Object { tree: self.tree, first: self.node + 1, len }),
+            Node::Array { .. } | Node::String(_) | Node::Static(_) => None,
+        }
+    }
+
+    /// The elements of an array; `None` for anything else.
+    pub fn elements(self) -> Option<impl ExactSizeIterator<Item = Value<'t, 'a>>> {
+        let Node::Array { len, .. } = self.tree.nodes[self.node] else { return None };
+        let mut node = self.node + 1;
+        Some((0..len).map(move |_| {
+            let value = Value { tree: self.tree, node };
+            node = self.tree.after(node);
+            value
+        }))
+    }
+}
+
+impl<'t, 'a> Object<'t, 'a> {
+    /// Keys and values in the order of the message.
+    pub fn members(self) -> impl Iterator<Item = (&'a str, Value<'t, 'a>)> {
+        let mut node = self.first;
+        (0..self.len).map(move |_| {
+            let key = self.tree.key(node);
+            let value = Value { tree: self.tree, node: node + 1 };
+            node = self.tree.after(node + 1);
+            (key, value)
+        })
+    }
+
+    /// The member with this key, unless it is `null`.
+    #[inline]
+    pub fn find(self, wanted: &str) -> Option<Value<'t, 'a>> {
+        self.find_or_null(wanted).filter(|value| value.kind() != Kind::Null)
+    }
+
+    /// The member with this key, `null` included.
+    #[inline]
+    pub fn find_or_null(self, wanted: &str) -> Option<Value<'t, 'a>> {
+        self.members().find(|(key, _)| *key == wanted).map(|(_, value)| value)
+    }
+
+    /// A key that appears twice.
+    fn twin(self) -> Option<&'a str> {
+        let mut keys = [""; PAIRWISE_MEMBERS_MAX];
+        for (index, (key, _)) in self.members().enumerate() {
+            if keys[..index].contains(&key) {
+                return Some(key);
+            }
+            keys[index] = key;
+        }
+        None
+    }
+
+    fn twin_sorted(self, order: &mut Vec<u32>) -> Option<&'a str> {
+        order.clear();
+        let mut node = self.first;
+        for _ in 0..self.len {
+            order.push(node as u32);
+            node = self.tree.after(node + 1);
+        }
+        let key = |node: &u32| self.tree.key(*node as usize);
+        order.sort_unstable_by(|left, right| key(left).cmp(key(right)));
+        order.windows(2).find(|pair| key(&pair[0]) == key(&pair[1])).map(|pair| key(&pair[0]))
+    }
+}
