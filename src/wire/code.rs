@@ -276,6 +276,10 @@ impl Refusal {
             Rejection::AuctionExists { auction } => {
                 Self::new(Code::AuctionExists, said).with(|d| d.id("auction_id", auction.0))
             }
+            Rejection::InvalidTerms { field, why } => Self::new(Code::InvalidMessage, said).with(|d| {
+                d.text("field", field);
+                d.text("why", why);
+            }),
             Rejection::BidNotFound => Self::new(Code::BidNotFound, "Bid does not exist"),
             Rejection::SettlementNotFound { settlement } => {
                 Self::new(Code::SettlementNotFound, "Settlement does not exist")

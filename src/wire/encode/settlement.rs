@@ -48,7 +48,7 @@ pub fn settlement_started(message: &mut Message, place: &Place, fact: &Settlemen
     json.raw(r#","started_at":"#);
     json.time(place.at);
     json.raw(r#","estimated_completion":"#);
-    json.time(fact.estimated_completion);
+    json.time_or_null(fact.estimated_completion);
     message.end_fact(place);
 }
 
@@ -64,7 +64,7 @@ pub fn settlement_progress(message: &mut Message, place: &Place, fact: &Settleme
     json.raw(r#","participants_total":"#);
     json.count(u64::from(fact.participants_total));
     json.raw(r#","estimated_completion":"#);
-    json.time(fact.estimated_completion);
+    json.time_or_null(fact.estimated_completion);
     json.raw(r#","auction_id":"#);
     json.id(place.auction.0);
     message.end_fact(place);
@@ -170,7 +170,7 @@ pub fn settlement(message: &mut Message, now: TimeUs, grids: Grids, view: &Settl
     json.raw(r#","started_at":"#);
     json.time(view.started_at);
     json.raw(r#","estimated_completion":"#);
-    json.time(state.estimated_completion);
+    json.time_or_null(state.estimated_completion);
     json.raw(r#","ended_at":"#);
     json.time_or_null(view.ended_at);
     json.raw(r#","participants":["#);
