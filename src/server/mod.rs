@@ -2,3 +2,9 @@
 //! rules of the market live here.
 
 pub mod config;
+pub mod frames;
+pub mod identity;
+mod settings;
+pub mod window;
+
+pub use settings::{Origins, QueueLimits, ServerConfig};
