@@ -24,3 +24,9 @@ pub const QUANTITY_LOTS_MAX: i64 = 1_000_000_000_000_000_000;
 pub const CANCEL_ALL_BIDS_MAX: usize = 100;
 /// Most tokens with prices, and most token pairs with order books.
 pub const MARKET_ENTRIES_MAX: usize = 4096;
+/// Longest metadata of an auction, as JSON without white space, in bytes.
+pub const METADATA_BYTES_MAX: usize = 16_384;
+/// Longest duration in the terms of an auction: ten years, in milliseconds.
+pub const AUCTION_MS_MAX: u64 = 315_576_000_000;
+/// Most parties that the terms of an auction may name as participants of its settlement.
+pub const SETTLEMENT_PARTICIPANTS_MAX: usize = 1_000;

@@ -196,7 +196,7 @@ impl<B: BidSource + ?Sized> Sale<'_, B> {
         let may_oversell = self.terms.allocation == Allocation::Treasury;
         assert!(given <= allocated || may_oversell, "{given} lots given where {allocated} are to be had");
         let (revenue, bidders) = self.collect(&mut rules, total_allocated)?;
-        if self.terms.min_revenue.is_some_and(|least| revenue.is_below(least)) {
+        if self.terms.min_revenue.is_some_and(|least| revenue.is_below(least.ratio)) {
             return Ok(self.without_sale(Outcome::Cancelled, &position));
         }
         let mut clearing = self.figures(outcome, &position, &margin, rules);
@@ -279,7 +279,7 @@ impl<B: BidSource + ?Sized> Sale<'_, B> {
             let mut bidders = self.by_bidder(rules)?;
             let mut revenue = Payment::ZERO;
             for award in &mut bidders {
-                award.payment = award.payment.rounded_down(unit).ok_or(ClearError::Overflow)?;
+                award.payment = award.payment.rounded_down(unit.ratio).ok_or(ClearError::Overflow)?;
                 revenue = revenue.checked_add(award.payment).ok_or(ClearError::Overflow)?;
             }
             return Ok((revenue, bidders));

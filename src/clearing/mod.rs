@@ -16,7 +16,7 @@ mod terms;
 pub use bid::{Bid, BidSource, Want};
 pub use clear::clear;
 pub use index::{BidKind, Demand, DemandError, DemandIndex, Pricing};
-pub use payment::{MoneyRatio, Payment};
+pub use payment::{MoneyRatio, MoneyTerm, Payment};
 pub use price::{Outcome, PriceRule, Quote, Undersubscribed};
 pub use result::{BidderAward, ClearError, Clearing};
 pub use supply::{Curve, Offered, Schedule, Shape, StepPoint, Supply, SupplyError};

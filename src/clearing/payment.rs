@@ -6,8 +6,8 @@
 
 use std::cmp::Ordering;
 
-use crate::units::Money;
 use crate::units::wide::Wide;
+use crate::units::{Decimal, Money, MoneyGrid};
 
 /// Two 128-bit numbers, multiplied.
 type Product = Wide<4>;
@@ -30,6 +30,47 @@ pub struct MoneyRatio {
     pub numerator: u128,
     /// Below the line, above 0 and below 2^127.
     pub denominator: u128,
+}
+
+/// An amount of money that the terms state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MoneyTerm {
+    /// As stated, in the currency of the sale.
+    pub stated: Decimal,
+    /// The same in tick × lot units.
+    pub ratio: MoneyRatio,
+}
+
+impl MoneyTerm {
+    /// Puts a stated amount on the grid of money; `None` if it is negative, or if its ratio leaves 127 bits.
+    pub fn new(stated: Decimal, grid: MoneyGrid) -> Option<Self> {
+        let step = grid.decimal(Money(1))?;
+        let mantissa = u128::try_from(stated.mantissa()).ok()?;
+        let (mut numerator, mut denominator) = lowest_terms(mantissa, step.mantissa().unsigned_abs());
+        for _ in stated.scale()..step.scale() {
+            (numerator, denominator) = lowest_terms_times_ten(numerator, denominator)?;
+        }
+        for _ in step.scale()..stated.scale() {
+            (denominator, numerator) = lowest_terms_times_ten(denominator, numerator)?;
+        }
+        let fits = numerator < 1 << 127 && denominator < 1 << 127;
+        fits.then_some(Self { stated, ratio: MoneyRatio { numerator, denominator } })
+    }
+}
+
+/// A fraction in lowest terms; the denominator is not 0.
+fn lowest_terms(numerator: u128, denominator: u128) -> (u128, u128) {
+    let (mut divisor, mut rest) = (denominator, numerator);
+    while rest != 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    (numerator / divisor, denominator / divisor)
+}
+
+/// Ten times a fraction, in lowest terms; `None` beyond 128 bits.
+fn lowest_terms_times_ten(numerator: u128, denominator: u128) -> Option<(u128, u128)> {
+    let (ten, denominator) = lowest_terms(10, denominator);
+    Some((numerator.checked_mul(ten)?, denominator))
 }
 
 impl Payment {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::payment::MoneyRatio;
+use super::payment::MoneyTerm;
 use super::{PriceRule, Pricing, Supply, Undersubscribed};
 use crate::units::{Decimal, PriceTicks, QuantityLots};
 
@@ -36,9 +36,9 @@ pub struct Terms {
     /// `treasury` awards at the margin are at least this many lots.
     pub award_minimum: Option<QuantityLots>,
     /// Revenue below this cancels the sale.
-    pub min_revenue: Option<MoneyRatio>,
+    pub min_revenue: Option<MoneyTerm>,
     /// The smallest unit of the settlement currency; `None`: payments are exact.
-    pub money_unit: Option<MoneyRatio>,
+    pub money_unit: Option<MoneyTerm>,
 }
 
 /// A cap that was agreed as a fraction of the supply.

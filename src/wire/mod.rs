@@ -6,11 +6,14 @@ mod channel;
 mod close;
 mod code;
 pub mod decode;
+mod document;
 pub mod encode;
+mod fields;
 mod grids;
 mod json;
 mod message;
 mod stamp;
+pub mod terms;
 
 pub use channel::Channel;
 pub use close::CloseCode;
