@@ -12,7 +12,8 @@ use crate::wire::Channel;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Delivery {
-    /// Only the connection `connection`: a direct reply.
+    /// Only the connection `connection`: a direct reply. With a `ticket` the subscription of that
+    /// number is refused or over, and its place is free.
     Reply = 0,
     /// The connection `connection` (with `extra`), and the party's other connections
     /// that subscribe to `channel` of the auction: `bid_accepted`, `bid_rejected`, `bid_amended` of one's own.
@@ -24,13 +25,16 @@ pub enum Delivery {
     Public = 3,
     /// As `Public`, but state: the latest wins, and it may be held back for a subscription's interval.
     State = 4,
-    /// Only `connection`: its subscription `ticket` starts here. What precedes it in the ring was
-    /// already in its snapshot or replay, what follows is live.
+    /// Only `connection`: its subscription `ticket` starts here, silently (head and tail are empty).
+    /// What precedes it in the ring was already in its snapshot or replay, what follows is live.
     Activate = 5,
     /// Subscribers of `channel` of just this auction get the message and lose the subscription.
     Ending = 6,
     /// As `Public`, but only for connections that may `settle`.
     Settlers = 7,
+    /// Only `connection`: its subscription `ticket` has more to catch up with (no message). Ask for it by
+    /// `Query::Continue` once the connection's queue has drained.
+    Continue = 8,
 }
 
 /// The fixed part of a frame. Fields that do not apply are zero or `None`.
@@ -167,6 +171,7 @@ impl Delivery {
             5 => Self::Activate,
             6 => Self::Ending,
             7 => Self::Settlers,
+            8 => Self::Continue,
             _ => return None,
         })
     }

@@ -68,8 +68,17 @@ pub struct UnreadableBid {
 /// A question to the engine, answered at its place in the order.
 #[derive(Debug, Clone)]
 pub enum Query {
-    /// Start a subscription; the answer is an `Activate` frame, then the current state, or replayed facts before it.
+    /// Start a subscription. The answer: `subscribed`, then replayed facts or a snapshot if asked for, then the
+    /// current state, then an `Activate` frame; all for this connection. Where there is too much for one
+    /// turn a `Continue` frame comes instead of the rest.
     Subscribe(Subscribe),
+    /// Go on with what a `Continue` frame left.
+    Continue {
+        /// The session's number of the subscription.
+        ticket: u32,
+    },
+    /// The connection is gone: forget what it was catching up with.
+    Forget,
     /// End a subscription, in order with its start; the session has already let it go.
     Unsubscribe {
         /// Which channel.
