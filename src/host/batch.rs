@@ -2,10 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
-use super::frame::{FrameHeader, HEADER_BYTES};
+use super::frame::{ConnectionKey, FrameHeader, HEADER_BYTES};
 use super::request::{Outcome, Waiter};
 use crate::engine::Event;
-use crate::units::TimeUs;
+use crate::log;
 use crate::wire::Message;
 
 /// Frames behind each other in one buffer, as they will stand in the ring.
@@ -38,6 +38,16 @@ impl Frames {
         &self.bytes[start..]
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The frames from the `first`th on, in order.
+    pub fn from(&self, first: usize) -> impl Iterator<Item = &[u8]> {
+        self.iter().skip(first)
+    }
+
     /// The frames in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
@@ -61,33 +71,28 @@ impl Frames {
     }
 }
 
-/// Commands as they will stand in the log.
+/// Who asked in a turn, and the correlation of each request: they hear of it if the log fails.
 #[derive(Debug, Default)]
-pub struct Records {
-    bytes: Vec<u8>,
-    entries: Vec<([u8; 16], usize)>,
+pub struct Regrets {
+    extras: Vec<u8>,
+    entries: Vec<(ConnectionKey, usize)>,
 }
 
-impl Records {
-    /// Adds a record of `stream`; `write` appends its bytes.
-    pub fn push(&mut self, stream: [u8; 16], write: impl FnOnce(&mut Vec<u8>)) {
-        write(&mut self.bytes);
-        self.entries.push((stream, self.bytes.len()));
+impl Regrets {
+    /// Notes a request.
+    pub fn note(&mut self, connection: ConnectionKey, extra: &[u8]) {
+        self.extras.extend_from_slice(extra);
+        self.entries.push((connection, self.extras.len()));
     }
 
-    /// The records in order: stream and bytes.
-    pub fn iter(&self) -> impl Iterator<Item = ([u8; 16], &[u8])> {
+    /// The requests in order: connection, and members for its reply.
+    pub fn iter(&self) -> impl Iterator<Item = (ConnectionKey, &[u8])> {
         let starts = std::iter::once(0).chain(self.entries.iter().map(|entry| entry.1));
-        starts.zip(&self.entries).map(|(start, &(stream, end))| (stream, &self.bytes[start..end]))
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.entries.len()
+        starts.zip(&self.entries).map(|(start, &(connection, end))| (connection, &self.extras[start..end]))
     }
 
     fn clear(&mut self) {
-        self.bytes.clear();
+        self.extras.clear();
         self.entries.clear();
     }
 }
@@ -117,20 +122,14 @@ impl EventDigest {
 pub struct Batch {
     /// The turn's number, from 1.
     pub number: u64,
-    /// The time all its commands were stamped with.
-    pub time: TimeUs,
-    /// For the log; none means that nothing changed.
-    pub records: Records,
-    /// Whether to write the batch though it has no record: the log's own sign of life.
-    pub is_sign_of_life: bool,
-    /// Whether it may use the segment that is kept back for closes, cancels and settlement.
-    pub is_urgent: bool,
-    /// Of its events.
+    /// The commands that changed something; none means that the log need not know.
+    pub log: log::Batch,
+    /// Of its events; goes into `log` when the turn ends.
     pub digest: EventDigest,
     /// For the ring, once durable.
     pub frames: Frames,
-    /// If the log fails: what each connection that asked hears instead of `frames`.
-    pub regrets: Frames,
+    /// If the log fails: who hears of it instead of `frames`.
+    pub regrets: Regrets,
     /// Callers, and what they hear once it is durable.
     pub waiters: Vec<(Waiter, Outcome)>,
 }
@@ -138,14 +137,12 @@ pub struct Batch {
 impl Batch {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.records.count() == 0 && !self.is_sign_of_life && self.frames.is_empty() && self.waiters.is_empty()
+        self.log.is_empty() && self.frames.is_empty() && self.waiters.is_empty()
     }
 
     /// Makes it fit for another turn, keeping its buffers.
     pub fn clear(&mut self) {
-        self.records.clear();
-        self.is_sign_of_life = false;
-        self.is_urgent = false;
+        self.log.clear();
         self.digest = EventDigest::default();
         self.frames.clear();
         self.regrets.clear();

@@ -114,6 +114,11 @@ impl FrameHeader {
         }
     }
 
+    /// Whether the frame tells a fact of an auction that a client which comes back must hear.
+    pub fn is_told_again(&self) -> bool {
+        self.offset > 0 && matches!(self.delivery, Delivery::Owner | Delivery::Party | Delivery::Public)
+    }
+
     /// The header's bytes, for frames whose parts have these lengths.
     pub fn encode(&self, head: usize, tail: usize, extra: usize) -> [u8; HEADER_BYTES] {
         let mut out = [0; HEADER_BYTES];

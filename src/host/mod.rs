@@ -1,10 +1,297 @@
 //! One engine on one thread: intake queue, sequencer, log, ring, replay. What
 //! the server and embedding hosts share; it knows no sockets and no sessions.
+//!
+//! Requests enter one bounded queue; the sequencer gives them their place and
+//! their time, applies them, and hands each turn to the log. When a turn is durable
+//! its frames enter the fan-out ring and its callers are answered, in that order
+//! for everybody.
 
+mod batch;
+mod clock;
+mod committer;
+mod directory;
 mod frame;
+mod history;
+mod ids;
+mod outage;
+mod presence;
+mod publish;
+mod rebuild;
+mod recovery;
+mod replies;
 mod request;
+mod sequencer;
+mod shared;
+mod subscribe;
 
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use parking_lot::Mutex;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use directory::{Directory, DirectoryEntry};
 pub use frame::{ConnectionKey, Delivery, Frame, FrameHeader, HEADER_BYTES};
+pub use ids::{Ids, RandomIds, SeededIds};
+pub use presence::Presence;
+pub use publish::{pair_key, token_key};
 pub use request::{
-    Body, Found, Origin, Outcome, OwnBids, Query, Request, Since, Snapshot, Subscribe, UnreadableBid, Waiter,
+    AmendText, Body, Found, NumberText, Origin, Outcome, OwnBids, Query, Request, Since, Snapshot, Subscribe,
+    UnreadableBid, Waiter,
 };
+pub use shared::{Readiness, ShardWaker};
+
+use committer::Committer;
+use history::History;
+use rebuild::Rebuilder;
+use recovery::Past;
+use sequencer::{Intake, Parts, Sequencer, Sink};
+use shared::Shared;
+use subscribe::CatchUps;
+
+use crate::engine::{Engine, EngineLimits};
+use crate::fanout::{self, GatedReader, Reader, Ring};
+use crate::log::{Durability, Log, LogError, LogHandle, Term};
+use crate::units::TimeUs;
+
+/// Turns that may wait for the committer while it syncs.
+const TURNS_WAITING_MAX: usize = 2;
+/// How often room for the log is made ready ahead of need.
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How a host is made.
+#[derive(Debug, Clone, Copy)]
+pub struct HostConfig {
+    /// Bounds of the engine.
+    pub engine: EngineLimits,
+    /// Requests that may wait for the sequencer.
+    pub intake_requests_max: usize,
+    /// Size of the fan-out ring.
+    pub ring_bytes: usize,
+    /// Memory for recent facts, by which clients resume without touching the log.
+    pub history_bytes: usize,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            engine: EngineLimits::default(),
+            intake_requests_max: 16_384,
+            ring_bytes: 16 << 20,
+            history_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Why a host cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The log cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A record of the log is not one that this version can apply.
+    #[error("the log's record at position {position} cannot be applied: {why}")]
+    Unreadable {
+        /// Its place.
+        position: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Replaying the log gave other events than were given at first.
+    #[error("the batch at position {position} gives other events than when it was written")]
+    Diverged {
+        /// Its place.
+        position: u64,
+    },
+    /// The system gave no thread.
+    #[error("no thread could be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A running host. Dropping it stops it as [`stop`](Self::stop) does.
+pub struct Host {
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    intake: Sender<Intake>,
+    ring: Ring,
+    log: Arc<dyn LogHandle>,
+    epoch: Arc<str>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Host {
+    /// Replays the log and starts to serve.
+    pub fn start(
+        config: HostConfig,
+        log: Box<dyn Log>,
+        clock: Arc<dyn Clock>,
+        ids: Box<dyn Ids>,
+    ) -> Result<Arc<Self>, HostError> {
+        let handle = log.handle();
+        let recovered = recovery::recover(&*handle, config.engine)?;
+        tracing::info!(commands = recovered.command_count, "the log is replayed");
+        if let Some(alive_at) = recovered.alive_at {
+            clock.raise_to(alive_at);
+        }
+        let epoch: Arc<str> = handle.epoch().as_str().into();
+        let shared = Arc::new(Shared::new());
+        shared.set_space(handle.space());
+        let settings = fanout::Settings { capacity_bytes: config.ring_bytes, ..fanout::Settings::default() };
+        let (producer, ring) = fanout::ring(settings);
+        let (intake, requests) = bounded(config.intake_requests_max);
+        let term = Term(log.heads().term.0 + 1);
+        let committer = Committer::new(log, term, producer, Arc::clone(&shared));
+        let mut threads = Vec::new();
+        let sink = start_sink(handle.durability(), committer, &mut threads)?;
+        let past = Arc::new(Past::new(Arc::clone(&handle), config.engine));
+        let outage = outage::commands(&recovered.engine, recovered.alive_at, clock.now());
+        let sequencer = Sequencer::new(Parts {
+            engine: recovered.engine,
+            clock: Arc::clone(&clock),
+            ids,
+            shared: Arc::clone(&shared),
+            history: History::new(config.history_bytes),
+            catch_ups: CatchUps::default(),
+            epoch: Arc::clone(&epoch),
+            rebuilder: Rebuilder::new(past, intake.clone()),
+            heads: recovered.heads,
+            intake: requests,
+            sink,
+        });
+        threads.push(
+            std::thread::Builder::new()
+                .name("walras-sequencer".to_owned())
+                .spawn(move || sequencer.run(outage))?,
+        );
+        let nudge = intake.clone();
+        // A full queue is not asleep.
+        clock.listen(Arc::new(move || drop(nudge.try_send(Intake::Nudge))));
+        let this =
+            Self { shared, clock, intake, ring, log: handle, epoch, threads: Mutex::new(threads) };
+        this.start_maintenance()?;
+        Ok(Arc::new(this))
+    }
+
+    /// Hands a request to the sequencer; gives it back when the queue is full or the host has stopped.
+    #[expect(clippy::result_large_err, reason = "the request itself comes back, to be parked and tried again")]
+    pub fn try_submit(&self, request: Request) -> Result<(), Request> {
+        self.intake.try_send(Intake::Request(request)).map_err(|error| match error {
+            TrySendError::Full(Intake::Request(request))
+            | TrySendError::Disconnected(Intake::Request(request)) => request,
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => unreachable!("a request was sent"),
+        })
+    }
+
+    /// Runs `visit` with the engine, on the sequencer's thread, at its place in the order. `false` if the host has
+    /// stopped. The engine may be ahead of what is durable; `visit` must be quick and must not block.
+    pub fn visit(&self, visit: impl FnOnce(&Engine, TimeUs) + Send + 'static) -> bool {
+        self.intake.send(Intake::Visit(Box::new(visit))).is_ok()
+    }
+
+    /// Adds a shard: `waker` is called once for each published batch. `None` when there are too many.
+    pub fn attach(&self, waker: ShardWaker) -> Option<GatedReader> {
+        let reader = self.ring.gated_reader()?;
+        self.shared.add_waker(waker);
+        Some(reader)
+    }
+
+    /// Adds a reader that holds nobody back. `waker` is called once for each published batch.
+    pub fn follow(&self, waker: ShardWaker) -> Reader {
+        let reader = self.ring.reader();
+        self.shared.add_waker(waker);
+        reader
+    }
+
+    /// What is known of auctions without asking.
+    pub fn directory(&self) -> &Directory {
+        &self.shared.directory
+    }
+
+    /// Which parties are connected.
+    pub fn presence(&self) -> &Presence {
+        &self.shared.presence
+    }
+
+    /// The name of this history.
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// What an acknowledgement survives.
+    pub fn durability(&self) -> Durability {
+        self.log.durability()
+    }
+
+    /// Whether work is taken.
+    pub fn readiness(&self) -> Readiness {
+        self.shared.readiness()
+    }
+
+    /// The host's time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// From now on [`readiness`](Self::readiness) says that the host is being stopped. Work is still taken.
+    pub fn start_draining(&self) {
+        self.shared.start_draining();
+    }
+
+    /// Carries out what is in the queue, closes the log in good order, and ends. Afterwards nothing is taken.
+    pub fn stop(&self) {
+        let _ = self.intake.send(Intake::Stop);
+        for thread in self.threads.lock().drain(..) {
+            // A thread that panicked has said so; the others must still be waited for.
+            let _ = thread.join();
+        }
+    }
+
+    /// Gets room for the log ready ahead of need, and watches how much is left.
+    fn start_maintenance(&self) -> Result<(), HostError> {
+        let (log, shared) = (Arc::clone(&self.log), Arc::clone(&self.shared));
+        let (stop, stopped) = bounded::<()>(0);
+        let work = move || {
+            while stopped.recv_timeout(MAINTENANCE_INTERVAL).is_err_and(|error| error.is_timeout()) {
+                match log.maintain() {
+                    Ok(space) => shared.set_space(space),
+                    Err(error) => tracing::warn!(%error, "the log's room could not be looked after"),
+                }
+                if log.durability() == Durability::Memory {
+                    // In memory nothing is read back: what clients resume from stands in the history.
+                    let _ = log.trim(log.durable());
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("walras-maintenance".to_owned()).spawn(work)?;
+        let mut threads = self.threads.lock();
+        threads.push(thread);
+        self.shared.keep_until_stopped(stop);
+        Ok(())
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Where there is a sync to wait for, it is waited for on a thread of its own.
+fn start_sink(
+    durability: Durability,
+    committer: Committer,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> Result<Sink, HostError> {
+    match durability {
+        Durability::Os | Durability::Memory => Ok(Sink::Inline(Box::new(committer))),
+        Durability::Fsync => {
+            let (batches, waiting) = bounded(TURNS_WAITING_MAX);
+            let (give_back, used) = bounded(2 * TURNS_WAITING_MAX);
+            let work = move || committer.serve(&waiting, &give_back);
+            threads.push(std::thread::Builder::new().name("walras-committer".to_owned()).spawn(work)?);
+            Ok(Sink::Thread { batches, used })
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::engine::{
     Answer, AuctionId, AuctionInfo, BidId, BidRef, BidView, Command, Party, PartyKey, Rejection, ResultPage,
     SettlementView,
 };
-use crate::units::QuantityLots;
+use crate::units::{QuantityLots, Reading};
 use crate::wire::Channel;
 
 /// One request: a wish or a question, and where the reply goes.
@@ -40,8 +40,34 @@ pub enum Body {
     /// A bid that can't be put into lots and ticks; it is judged at its place in the order,
     /// since an auction that has ended refuses before a number off the grid does.
     Unreadable(UnreadableBid),
+    /// An amendment: its numbers can be read only once the bid's auction is known.
+    Amend(AmendText),
     /// A question.
     Query(Query),
+}
+
+/// A wish to amend a bid, its numbers still text.
+#[derive(Debug, Clone)]
+pub struct AmendText {
+    /// Which bid.
+    pub bid: BidRef,
+    /// Who asks.
+    pub party: Party,
+    /// The new quantity, if it changes.
+    pub quantity: Option<NumberText>,
+    /// The new price, if it changes.
+    pub price: Option<NumberText>,
+    /// When the bytes arrived, in microseconds since 1970.
+    pub received_at_us: i64,
+}
+
+/// A number as it was sent.
+#[derive(Debug, Clone)]
+pub struct NumberText {
+    /// Its text.
+    pub text: Box<str>,
+    /// How it is to be taken: a JSON string exactly, a JSON number as programs write them.
+    pub reading: Reading,
 }
 
 /// A bid whose numbers are off the grid or whose payload asks for what is not offered.

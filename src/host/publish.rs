@@ -1,0 +1,268 @@
+//! Events into frames: who hears of what, in which words.
+//!
+//! A pure function of the engine and the event, so that what is rebuilt from the
+//! log for a client that resumes is what was sent the first time.
+
+use super::batch::Frames;
+use super::frame::{ConnectionKey, Delivery, FrameHeader};
+use super::presence::Presence;
+use crate::engine::{
+    AcceptedBid, BidFact, BidId, BidStatus, CloseReason, Engine, Event, EventAuction, Fact, Party, PartyKey,
+    ResultSummary, SettlementChange, SettlementFact,
+};
+use crate::units::TimeUs;
+use crate::wire::encode::{self, Place, Replay, Shown, UnsubscribeReason};
+use crate::wire::{Channel, Grids, Message};
+
+/// Most of a bidder's allocations in its own copy of `auction_complete`.
+const OWN_ALLOCATIONS_MAX: usize = 100;
+
+/// Makes the frames of events.
+pub(super) struct Publisher<'a> {
+    /// The engine right after the events.
+    pub engine: &'a Engine,
+    /// Whose copies are worth making; `None` makes all of a party's own ones.
+    pub audience: Audience<'a>,
+    /// The hash of the newest record of the event's auction, for `auction_complete`.
+    pub log_head: Option<[u8; 32]>,
+    /// A buffer.
+    pub message: &'a mut Message,
+    /// Where the frames go.
+    pub frames: &'a mut Frames,
+}
+
+/// For which parties their own copies are made.
+#[derive(Clone, Copy)]
+pub(super) enum Audience<'a> {
+    /// Those with a connection.
+    Present(&'a Presence),
+    /// Just this one: it resumes.
+    One(PartyKey),
+}
+
+/// The connection whose request an event came from, and what is added to its copy.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    /// The connection, or 0.
+    pub connection: ConnectionKey,
+    /// Members for it alone.
+    pub extra: &'a [u8],
+}
+
+/// The asker of events that nobody asked for.
+pub(super) const NOBODY: Asker<'static> = Asker { connection: ConnectionKey(0), extra: &[] };
+
+impl Publisher<'_> {
+    /// Adds the frames of one event. Those for everybody skip `asker`, which is told by its reply.
+    pub fn publish(&mut self, event: &Event, asker: Asker<'_>) {
+        let Some(auction) = event.auction else { return self.publish_market(event) };
+        let place = Place { auction: auction.id, offset: auction.offset, at: event.at, replay: Replay::Live };
+        let terms = self.engine.terms(auction.slot);
+        let grids = Grids { tick: terms.tick, lot: terms.lot };
+        match &event.fact {
+            Fact::AuctionCreated { state } => {
+                encode::auction_created(self.message, &place, grids, state);
+                self.push(header(&auction, Channel::Auction, Delivery::Public), &[]);
+            }
+            Fact::BidAccepted(bid) => self.bid_accepted(&auction, &place, grids, bid, asker),
+            Fact::BidCancelled { bid, party, shown, .. } => {
+                let cancelled = encode::BidCancellation { bid: *bid, client_bid_id: None };
+                encode::bid_cancelled(self.message, &place, &cancelled);
+                let base = header(&auction, Channel::Bids, Delivery::Public);
+                self.push(
+                    FrameHeader { party: *party, lots: shown.0, connection: asker.connection, ..base },
+                    &[],
+                );
+            }
+            Fact::BidAmended { bid, priority_kept, shown } => {
+                encode::bid_amended(self.message, &place, grids, bid, *priority_kept, Shown::Public);
+                let base = header(&auction, Channel::Bids, Delivery::Public);
+                self.push(
+                    FrameHeader { party: bid.party, lots: shown.0, connection: asker.connection, ..base },
+                    &[],
+                );
+            }
+            Fact::AuctionCompleted { result, reason } => {
+                self.completed(&auction, &place, grids, result, *reason);
+            }
+            Fact::AuctionCancelled { reason } => {
+                encode::auction_cancelled(self.message, &place, reason);
+                let base = header(&auction, Channel::Auction, Delivery::Public);
+                self.push(FrameHeader { is_terminal: true, ..base }, &[]);
+                self.end_subscriptions(&auction, event.at, UnsubscribeReason::AuctionCancelled);
+            }
+            Fact::Settlement(fact) => self.settlement(&auction, &place, grids, fact),
+            // These are told by the state that follows them.
+            Fact::AuctionOpened
+            | Fact::AuctionHalted { .. }
+            | Fact::AuctionResumed
+            | Fact::AuctionExtended { .. } => {}
+            Fact::PricesPut { .. } | Fact::OrderBookPut { .. } => {}
+        }
+    }
+
+    fn push(&mut self, header: FrameHeader, extra: &[u8]) {
+        self.frames.push(&header, self.message, extra);
+    }
+
+    fn publish_market(&mut self, event: &Event) {
+        let topic = match &event.fact {
+            Fact::PricesPut { token, payload } => {
+                encode::price_update(self.message, event.at, payload);
+                token_key(token)
+            }
+            Fact::OrderBookPut { token_pair, payload } => {
+                encode::order_book_update(self.message, event.at, payload);
+                pair_key(token_pair)
+            }
+            _ => return,
+        };
+        let header = FrameHeader {
+            delivery: Delivery::State,
+            channel: Channel::MarketData,
+            party: topic,
+            ..FrameHeader::reply(ConnectionKey(0))
+        };
+        self.push(header, &[]);
+    }
+
+    fn bid_accepted(
+        &mut self,
+        auction: &EventAuction,
+        place: &Place,
+        grids: Grids,
+        bid: &BidFact,
+        asker: Asker<'_>,
+    ) {
+        let accepted = AcceptedBid {
+            auction: auction.id,
+            slot: auction.slot,
+            bid: bid.clone(),
+            at: place.at,
+            offset: auction.offset,
+            status: BidStatus::Pending,
+            duplicate: false,
+        };
+        encode::bid_accepted(self.message, grids, &accepted, Replay::Live);
+        let base = header(auction, Channel::Bids, Delivery::Owner);
+        let lots = bid.quantity.0;
+        self.push(
+            FrameHeader { party: bid.party, lots, connection: asker.connection, bid: bid.bid, ..base },
+            asker.extra,
+        );
+        encode::new_bid(self.message, place, grids, bid);
+        let base = header(auction, Channel::Bids, Delivery::Public);
+        self.push(FrameHeader { party: bid.party, lots, ..base }, &[]);
+    }
+
+    fn completed(
+        &mut self,
+        auction: &EventAuction,
+        place: &Place,
+        grids: Grids,
+        result: &ResultSummary,
+        reason: CloseReason,
+    ) {
+        let terms_hash = self.engine.terms_hash(auction.slot);
+        let log_head = self.log_head;
+        let base =
+            FrameHeader { is_terminal: true, ..header(auction, Channel::Auction, Delivery::Public) };
+        let complete = encode::CompletedAuction {
+            result,
+            reason,
+            terms_hash: &terms_hash,
+            log_head: log_head.as_ref(),
+            own: None,
+        };
+        let engine = self.engine;
+        for party in engine.parties_with_bids(auction.slot) {
+            if !self.audience.includes(party) {
+                continue;
+            }
+            let (allocations, more) = engine.allocations_of(auction.slot, party, OWN_ALLOCATIONS_MAX);
+            let own = Some(encode::OwnAllocations { allocations: &allocations, more });
+            encode::auction_complete(
+                self.message,
+                place,
+                grids,
+                &encode::CompletedAuction { own, ..complete },
+            );
+            self.push(FrameHeader { delivery: Delivery::Party, party, ..base }, &[]);
+        }
+        encode::auction_complete(self.message, place, grids, &complete);
+        self.push(base, &[]);
+        self.end_subscriptions(auction, place.at, UnsubscribeReason::AuctionCompleted);
+    }
+
+    fn end_subscriptions(&mut self, auction: &EventAuction, at: TimeUs, reason: UnsubscribeReason) {
+        for channel in [Channel::Auction, Channel::Bids] {
+            let word = encode::AuctionWord::Id(auction.id);
+            encode::unsubscribed(self.message, at, channel, word, reason);
+            self.push(
+                FrameHeader { is_terminal: true, ..header(auction, channel, Delivery::Ending) },
+                &[],
+            );
+        }
+    }
+
+    fn settlement(
+        &mut self,
+        auction: &EventAuction,
+        place: &Place,
+        grids: Grids,
+        fact: &SettlementFact,
+    ) {
+        let mut delivery = Delivery::Public;
+        match &fact.change {
+            SettlementChange::Started => encode::settlement_started(self.message, place, fact),
+            SettlementChange::Progressed => encode::settlement_progress(self.message, place, fact),
+            // Said to the participant by its reply, to everybody by the progress it makes.
+            SettlementChange::Affirmed { .. } => return,
+            SettlementChange::Requested { step, attempt, due } => {
+                let request = encode::StepRequest { step: *step, attempt: *attempt, due: *due };
+                encode::settlement_request(self.message, place, fact, &request);
+                delivery = Delivery::Settlers;
+            }
+            SettlementChange::Completed { gas_used, execution_path } => {
+                let Some(result) = self.engine.result_summary(auction.slot) else { return };
+                let completed = encode::CompletedSettlement { result, gas_used: *gas_used, execution_path };
+                encode::settlement_complete(self.message, place, grids, fact, &completed);
+            }
+            SettlementChange::RolledBack { reason } | SettlementChange::Failed { reason } => {
+                encode::settlement_failed(self.message, place, fact, reason);
+            }
+        }
+        self.push(header(auction, Channel::Settlement, delivery), &[]);
+    }
+}
+
+impl Audience<'_> {
+    fn includes(self, party: PartyKey) -> bool {
+        match self {
+            Self::Present(presence) => presence.has(party),
+            Self::One(one) => one == party,
+        }
+    }
+}
+
+/// A header for a frame about `auction`.
+pub(super) fn header(auction: &EventAuction, channel: Channel, delivery: Delivery) -> FrameHeader {
+    FrameHeader {
+        delivery,
+        channel,
+        slot: Some(auction.slot),
+        offset: auction.offset,
+        bid: BidId(uuid::Uuid::nil()),
+        ..FrameHeader::reply(ConnectionKey(0))
+    }
+}
+
+/// What a token's frames carry in place of a party, for filters to compare.
+pub fn token_key(token: &str) -> PartyKey {
+    Party(format!("token:{token}").into()).key()
+}
+
+/// What a pair's frames carry in place of a party, for filters to compare.
+pub fn pair_key(token_pair: &str) -> PartyKey {
+    Party(format!("pair:{token_pair}").into()).key()
+}

@@ -1,0 +1,497 @@
+//! What the one who asked hears: encoded into the ring for a connection, typed for
+//! a caller that waits.
+
+use super::batch::Frames;
+use super::frame::{ConnectionKey, Delivery, Frame, FrameHeader};
+use super::publish::{Asker, Audience, NOBODY, Publisher};
+use super::request::{AmendText, Found, Origin, Outcome, Query, Subscribe, UnreadableBid};
+use super::sequencer::Sequencer;
+use crate::engine::{
+    AcceptedBid, AmendBid, Answer, AuctionId, AuctionSlot, AuctionStatus, Command, Event, Party, Rejection,
+    SubmitBid,
+};
+use crate::units::TimeUs;
+use crate::wire::encode::{
+    self, AuctionWord, BatchEntry, BidCancellation, Place, RejectedBid, RejectedValue, Replay, Shown,
+    UnsubscribeReason,
+};
+use crate::wire::{self, Channel, Code, EndedAuction, Grids, Refusal, SessionRefusal};
+
+impl Sequencer {
+    /// The reply to a command, and the frames of its events.
+    pub(super) fn reply(
+        &mut self,
+        origin: Origin,
+        command: &Command,
+        outcome: Result<Answer, Rejection>,
+        events: &[Event],
+        now: TimeUs,
+    ) {
+        let connection = match &origin {
+            Origin::Connection(connection) => *connection,
+            Origin::Waiter(_) | Origin::Nobody => ConnectionKey(0),
+        };
+        let is_own_reply = matches!(command, Command::SubmitBid(_));
+        if connection.0 != 0 && !(is_own_reply && outcome.is_ok() && !events.is_empty()) {
+            self.reply_to_connection(connection, command, &outcome, now);
+        } else if let (Command::SubmitBid(bid), Err(rejection)) = (command, &outcome) {
+            // A bid by REST or by a host: the bidder's connections still hear of the refusal.
+            self.bid_rejected(ConnectionKey(0), bid, rejection, now);
+        }
+        if let (Command::SubmitBids(bids), Ok(Answer::Bids(results))) = (command, &outcome) {
+            for (bid, result) in bids.iter().zip(results) {
+                if let Err(rejection) = result {
+                    self.bid_rejected(ConnectionKey(0), bid, rejection, now);
+                }
+            }
+        }
+        let extra = std::mem::take(&mut self.extra);
+        let asker = Asker { connection, extra: &extra };
+        for event in events {
+            self.publish(event, if is_own_reply || self.tells_by_reply(command) { asker } else { NOBODY });
+        }
+        self.extra = extra;
+        if let Origin::Waiter(waiter) = origin {
+            self.batch.waiters.push((waiter, Self::outcome(outcome)));
+        }
+    }
+
+    /// Commands whose reply carries the very fact that everybody else gets from the event.
+    fn tells_by_reply(&self, command: &Command) -> bool {
+        matches!(command, Command::CancelBid(_) | Command::AmendBid(_))
+    }
+
+    fn publish(&mut self, event: &Event, asker: Asker<'_>) {
+        let first = self.batch.frames.count();
+        let mut publisher = Publisher {
+            engine: &self.engine,
+            audience: Audience::Present(&self.shared.presence),
+            log_head: event.auction.and_then(|auction| self.head(auction.slot)),
+            message: &mut self.message,
+            frames: &mut self.batch.frames,
+        };
+        publisher.publish(event, asker);
+        if let Some(auction) = event.auction {
+            for frame in self.batch.frames.from(first) {
+                if Frame::parse(frame).is_some_and(|frame| frame.header.is_told_again()) {
+                    self.history.keep(auction.slot, auction.offset, self.batch.number, frame);
+                }
+            }
+        }
+    }
+
+    fn reply_to_connection(
+        &mut self,
+        connection: ConnectionKey,
+        command: &Command,
+        outcome: &Result<Answer, Rejection>,
+        now: TimeUs,
+    ) {
+        match outcome {
+            Ok(answer) => {
+                if self.encode_answer(answer, command, now) {
+                    self.push_reply(connection);
+                }
+            }
+            Err(rejection) => match command {
+                Command::SubmitBid(bid) if !matches!(rejection, Rejection::AuctionNotFound { .. }) => {
+                    self.bid_rejected(connection, bid, rejection, now);
+                }
+                Command::SubmitBid(bid) => {
+                    let refusal = Refusal::of_rejection(rejection, None)
+                        .with_client_bid_id(bid.client_bid_id.as_deref());
+                    self.reply_error(connection, &refusal, now);
+                }
+                _ => {
+                    let grids = self.grids_of(command);
+                    self.reply_error(connection, &Refusal::of_rejection(rejection, grids), now);
+                }
+            },
+        }
+    }
+
+    /// Encodes an answer into the message buffer; `false` where the facts themselves are the answer.
+    fn encode_answer(&mut self, answer: &Answer, command: &Command, now: TimeUs) -> bool {
+        match answer {
+            Answer::Bid(accepted) => {
+                let grids = self.grids_at(accepted.slot);
+                encode::bid_accepted(&mut self.message, grids, accepted, Replay::Live);
+            }
+            Answer::Bids(results) => self.encode_bids_result(results, command, now),
+            Answer::Cancelled { auction, bid, client_bid_id, cancelled_at, offset, .. } => {
+                let place =
+                    Place { auction: *auction, offset: *offset, at: *cancelled_at, replay: Replay::Live };
+                let cancelled = BidCancellation { bid: *bid, client_bid_id: client_bid_id.as_deref() };
+                encode::bid_cancelled(&mut self.message, &place, &cancelled);
+            }
+            Answer::Amended { auction, bid, priority_kept, offset, at } => {
+                let Some(slot) = self.engine.slot(*auction) else { return false };
+                let grids = self.grids_at(slot);
+                let place = Place { auction: *auction, offset: *offset, at: *at, replay: Replay::Live };
+                encode::bid_amended(&mut self.message, &place, grids, bid, *priority_kept, Shown::Owner);
+            }
+            Answer::CancelledAll { bids } => encode::bids_cancelled(&mut self.message, now, bids),
+            Answer::Affirmed { settlement, .. } => {
+                let agree = matches!(command, Command::AffirmSettlement(affirm) if affirm.agree);
+                encode::settlement_affirmed(&mut self.message, now, *settlement, agree);
+            }
+            Answer::Done => match command {
+                Command::ReportSettlement(report) => {
+                    encode::settlement_affirmed(&mut self.message, now, report.settlement, report.ok);
+                }
+                _ => return false,
+            },
+            Answer::Created { .. } => return false,
+        }
+        true
+    }
+
+    fn encode_bids_result(
+        &mut self,
+        results: &[Result<AcceptedBid, Rejection>],
+        command: &Command,
+        now: TimeUs,
+    ) {
+        let Command::SubmitBids(bids) = command else { return };
+        let Some(auction) = bids.first().map(|bid| bid.auction) else { return };
+        let grids = self.engine.slot(auction).map(|slot| self.grids_at(slot));
+        let refusals: Vec<Option<Refusal>> = results
+            .iter()
+            .map(|result| result.as_ref().err().map(|rejection| Refusal::of_rejection(rejection, grids)))
+            .collect();
+        let rejected: Vec<Option<RejectedBid<'_>>> = bids
+            .iter()
+            .zip(&refusals)
+            .map(|(bid, refusal)| refusal.as_ref().map(|refusal| rejected_bid(bid, refusal, grids)))
+            .collect();
+        let entries = results.iter().zip(&rejected).filter_map(|(result, rejected)| match (result, rejected) {
+            (Ok(accepted), _) => grids.map(|grids| BatchEntry::Accepted(accepted, grids)),
+            (Err(_), Some(rejected)) => Some(BatchEntry::Rejected(rejected)),
+            (Err(_), None) => None,
+        });
+        encode::bids_result(&mut self.message, now, auction, entries);
+    }
+
+    fn bid_rejected(
+        &mut self,
+        connection: ConnectionKey,
+        bid: &SubmitBid,
+        rejection: &Rejection,
+        now: TimeUs,
+    ) {
+        let Some(slot) = self.engine.slot(bid.auction) else { return };
+        let grids = self.grids_at(slot);
+        let refusal = Refusal::of_rejection(rejection, Some(grids));
+        encode::bid_rejected(&mut self.message, now, &rejected_bid(bid, &refusal, Some(grids)));
+        self.push_to_owner(connection, slot, &bid.party);
+    }
+
+    /// A bid whose numbers can't be taken, judged at its place in the order.
+    pub(super) fn unreadable(&mut self, origin: Origin, bid: &UnreadableBid, now: TimeUs) {
+        let judged = self.engine.judge_entry(bid.auction, &bid.party, now, bid.received_at_us);
+        if let Origin::Waiter(waiter) = origin {
+            let invalid = Rejection::InvalidBid { field: "payload", why: "see details" };
+            let outcome = Outcome::Rejected(judged.err().unwrap_or(invalid));
+            self.batch.waiters.push((waiter, outcome));
+            return;
+        }
+        let Origin::Connection(connection) = origin else { return };
+        let grids = self.engine.slot(bid.auction).map(|slot| self.grids_at(slot));
+        let refusal = match &judged {
+            Ok(_) => Refusal::invalid_bid(bid.message.to_string(), &bid.details),
+            Err(rejection) => Refusal::of_rejection(rejection, grids),
+        };
+        let Some(slot) = self.engine.slot(bid.auction) else {
+            let refusal = refusal.with_client_bid_id(bid.client_bid_id.as_deref());
+            return self.reply_error(connection, &refusal, now);
+        };
+        let rejected = RejectedBid {
+            auction: bid.auction,
+            client_bid_id: bid.client_bid_id.as_deref(),
+            quantity: RejectedValue::Json(&bid.quantity),
+            price: RejectedValue::Json(&bid.price),
+            refusal: &refusal,
+        };
+        encode::bid_rejected(&mut self.message, now, &rejected);
+        self.push_to_owner(connection, slot, &bid.party);
+    }
+
+    /// An amendment, whose numbers can be read only now that the bid's auction is known.
+    pub(super) fn amend(&mut self, origin: Origin, amend: AmendText, now: TimeUs) {
+        let found = self.engine.bid(&amend.bid, &amend.party, now);
+        let auction = match &found {
+            Ok(view) => view.auction,
+            Err(rejection) => {
+                let rejection = rejection.clone();
+                return self.reject(origin, rejection, None, now);
+            }
+        };
+        let Some(slot) = self.engine.slot(auction) else { return };
+        let grids = self.grids_at(slot);
+        let numbers = wire::amended(amend.quantity.as_ref(), amend.price.as_ref(), grids);
+        match numbers {
+            Ok((quantity, price)) => {
+                let command = Command::AmendBid(AmendBid {
+                    bid: amend.bid,
+                    party: amend.party,
+                    quantity,
+                    price,
+                    received_at_us: amend.received_at_us,
+                });
+                self.command(origin, command, now);
+            }
+            Err(fault) => {
+                let unreadable = UnreadableBid {
+                    auction,
+                    party: amend.party,
+                    client_bid_id: found.ok().and_then(|view| view.bid.client_bid_id),
+                    details: fault.details.into(),
+                    message: fault.message.into(),
+                    quantity: "null".into(),
+                    price: "null".into(),
+                    received_at_us: amend.received_at_us,
+                };
+                self.unreadable(origin, &unreadable, now);
+            }
+        }
+    }
+
+    /// A refusal that is no bid's.
+    fn reject(&mut self, origin: Origin, rejection: Rejection, grids: Option<Grids>, now: TimeUs) {
+        match origin {
+            Origin::Connection(connection) => {
+                self.reply_error(connection, &Refusal::of_rejection(&rejection, grids), now);
+            }
+            Origin::Waiter(waiter) => self.batch.waiters.push((waiter, Outcome::Rejected(rejection))),
+            Origin::Nobody => {}
+        }
+    }
+
+    /// Answers a question.
+    pub(super) fn query(&mut self, origin: Origin, query: Query, now: TimeUs) {
+        if let Query::Unsubscribe { channel, auction, auction_word } = &query {
+            let Origin::Connection(connection) = origin else { return };
+            let word = auction.map_or(AuctionWord::Echo(auction_word), AuctionWord::Id);
+            encode::unsubscribed(&mut self.message, now, *channel, word, UnsubscribeReason::Requested);
+            return self.push_reply(connection);
+        }
+        match (self.find(&query, now), origin) {
+            (_, Origin::Nobody) => {}
+            (Ok(found), Origin::Waiter(waiter)) => self.batch.waiters.push((waiter, Outcome::Found(found))),
+            (Err(rejection), Origin::Waiter(waiter)) => {
+                self.batch.waiters.push((waiter, Outcome::Rejected(rejection)));
+            }
+            (Ok(found), Origin::Connection(connection)) => {
+                if self.encode_found(&found, &query, now) {
+                    self.push_reply(connection);
+                }
+            }
+            (Err(rejection), Origin::Connection(connection)) => {
+                self.reply_error(connection, &Refusal::of_rejection(&rejection, None), now);
+            }
+        }
+    }
+
+    fn find(&self, query: &Query, now: TimeUs) -> Result<Found, Rejection> {
+        Ok(match query {
+            Query::Bid { bid, party } => Found::Bid(Box::new(self.engine.bid(bid, party, now)?)),
+            Query::Bids { auction, party, after, limit } => {
+                let (bids, next) = self.engine.bids(*auction, party, *after, *limit as usize)?;
+                Found::Bids(bids, next)
+            }
+            Query::Auction { auction } => {
+                let not_found = Rejection::AuctionNotFound { auction: *auction };
+                let slot = self.engine.slot(*auction).ok_or(not_found)?;
+                Found::Auction(Box::new(self.engine.info(slot, now)))
+            }
+            Query::Auctions { after, limit } => {
+                let (auctions, next) = self.engine.auctions(*after, *limit as usize, now);
+                Found::Auctions(auctions, next)
+            }
+            Query::Result { auction, party, after, limit } => {
+                let page = self.engine.result(*auction, party.as_ref(), *after, *limit as usize, now)?;
+                Found::Result(Box::new(page))
+            }
+            Query::Settlement { auction } => Found::Settlement(Box::new(self.engine.settlement(*auction, now)?)),
+            Query::Subscribe(_) | Query::Unsubscribe { .. } | Query::Continue { .. } | Query::Forget => {
+                return Err(Rejection::BidNotFound);
+            }
+        })
+    }
+
+    fn encode_found(&mut self, found: &Found, query: &Query, now: TimeUs) -> bool {
+        match (found, query) {
+            (Found::Bid(view), _) => {
+                let Some(slot) = self.engine.slot(view.auction) else { return false };
+                encode::bid(&mut self.message, now, self.grids_at(slot), view);
+            }
+            (Found::Bids(views, next), Query::Bids { auction, .. }) => {
+                let Some(slot) = self.engine.slot(*auction) else { return false };
+                encode::bids(&mut self.message, now, *auction, self.grids_at(slot), (views, *next));
+            }
+            (Found::Auction(info), _) => {
+                encode::auction_info(&mut self.message, self.grids_at(info.slot), info);
+            }
+            // Only REST asks these.
+            (Found::Bids(..) | Found::Auctions(..) | Found::Result(_) | Found::Settlement(_), _) => {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Says that a subscription's auction does not exist.
+    pub(super) fn refuse_unknown_auction(
+        &mut self,
+        connection: ConnectionKey,
+        ticket: u32,
+        auction: AuctionId,
+        now: TimeUs,
+    ) {
+        let refusal = Refusal::of_rejection(&Rejection::AuctionNotFound { auction }, None);
+        self.refuse_ticket(connection, ticket, &refusal, now);
+    }
+
+    /// Says that a subscription's auction is over.
+    pub(super) fn refuse_ended_auction(
+        &mut self,
+        connection: ConnectionKey,
+        ticket: u32,
+        slot: AuctionSlot,
+        now: TimeUs,
+    ) {
+        let ended = EndedAuction {
+            auction: self.engine.auction_id(slot),
+            status: self.engine.status(slot),
+            result: self.engine.result_summary(slot).cloned(),
+            ended_at: self.engine.ended_at(slot).unwrap_or(now),
+            grids: self.grids_at(slot),
+        };
+        let refusal = Refusal::of_session(&SessionRefusal::AuctionOver(&ended));
+        self.refuse_ticket(connection, ticket, &refusal, now);
+    }
+
+    /// Ends a subscription for a reason of the host's.
+    pub(super) fn refuse_subscription(
+        &mut self,
+        connection: ConnectionKey,
+        subscribe: &Subscribe,
+        reason: &'static str,
+        now: TimeUs,
+    ) {
+        let refusal = Refusal::of_session(&SessionRefusal::Unavailable(reason));
+        self.refuse_ticket(connection, subscribe.ticket, &refusal, now);
+    }
+
+    fn refuse_ticket(&mut self, connection: ConnectionKey, ticket: u32, refusal: &Refusal, now: TimeUs) {
+        encode::error(&mut self.message, now, refusal);
+        self.ensure_correlation();
+        let header = FrameHeader { ticket, ..FrameHeader::reply(connection) };
+        self.batch.frames.push(&header, &self.message, &self.extra);
+    }
+
+    /// Says that nothing is taken now.
+    pub(super) fn reply_unavailable(&mut self, connection: ConnectionKey, reason: &'static str, now: TimeUs) {
+        let refusal = Refusal::of_session(&SessionRefusal::Unavailable(reason));
+        self.reply_error(connection, &refusal, now);
+    }
+
+    fn reply_error(&mut self, connection: ConnectionKey, refusal: &Refusal, now: TimeUs) {
+        debug_assert!(refusal.code != Code::Internal, "the host has no faults of its own to tell here");
+        encode::error(&mut self.message, now, refusal);
+        self.ensure_correlation();
+        self.push_reply(connection);
+    }
+
+    /// Errors always carry a correlation id: the client's, or one made here.
+    fn ensure_correlation(&mut self) {
+        if self.extra.is_empty() {
+            let id = self.ids.correlation();
+            wire::correlation(&id.to_string(), &mut self.extra);
+        }
+    }
+
+    fn push_reply(&mut self, connection: ConnectionKey) {
+        self.batch.frames.push(&FrameHeader::reply(connection), &self.message, &self.extra);
+    }
+
+    fn push_to_owner(&mut self, connection: ConnectionKey, slot: AuctionSlot, party: &Party) {
+        let header = FrameHeader {
+            delivery: Delivery::Owner,
+            channel: Channel::Bids,
+            slot: Some(slot),
+            party: party.key(),
+            ..FrameHeader::reply(connection)
+        };
+        self.batch.frames.push(&header, &self.message, &self.extra);
+    }
+
+    /// Puts an auction's state into the batch, for its subscribers.
+    pub(super) fn tell_state(&mut self, slot: AuctionSlot, now: TimeUs) {
+        self.encode_state(slot, now);
+        let header = FrameHeader {
+            delivery: Delivery::State,
+            channel: Channel::Auction,
+            slot: Some(slot),
+            offset: self.engine.offset(slot),
+            ..FrameHeader::reply(ConnectionKey(0))
+        };
+        self.batch.frames.push(&header, &self.message, &[]);
+    }
+
+    pub(super) fn encode_state(&mut self, slot: AuctionSlot, now: TimeUs) {
+        let state = self.engine.state(slot, now);
+        let next_price_up = match state.status {
+            AuctionStatus::Active => self.engine.next_price_up(slot),
+            _ => None,
+        };
+        encode::auction_update(&mut self.message, self.grids_at(slot), &state, next_price_up);
+    }
+
+    /// Encodes the newest fact of a settlement; `false` where there is none.
+    pub(super) fn encode_settlement_state(&mut self, slot: AuctionSlot) -> bool {
+        let Some(event) = self.engine.settlement_event(slot) else { return false };
+        let mut frames = Frames::default();
+        let mut publisher = Publisher {
+            engine: &self.engine,
+            audience: Audience::Present(&self.shared.presence),
+            log_head: None,
+            message: &mut self.message,
+            frames: &mut frames,
+        };
+        publisher.publish(&event, NOBODY);
+        !frames.is_empty()
+    }
+
+    pub(super) fn grids_at(&self, slot: AuctionSlot) -> Grids {
+        Grids::of(self.engine.terms(slot))
+    }
+
+    fn grids_of(&self, command: &Command) -> Option<Grids> {
+        let auction = match command {
+            Command::AmendBid(amend) => match &amend.bid {
+                crate::engine::BidRef::Client { auction, .. } => Some(*auction),
+                crate::engine::BidRef::Id(_) => None,
+            },
+            _ => None,
+        };
+        auction.and_then(|auction| self.engine.slot(auction)).map(|slot| self.grids_at(slot))
+    }
+}
+
+fn rejected_bid<'a>(bid: &'a SubmitBid, refusal: &'a Refusal, grids: Option<Grids>) -> RejectedBid<'a> {
+    let (quantity, price) = match grids {
+        Some(grids) => (
+            RejectedValue::Quantity(bid.quantity, grids),
+            RejectedValue::Price(bid.price, grids),
+        ),
+        None => (RejectedValue::Json("null"), RejectedValue::Json("null")),
+    };
+    RejectedBid {
+        auction: bid.auction,
+        client_bid_id: bid.client_bid_id.as_deref(),
+        quantity,
+        price,
+        refusal,
+    }
+}
