@@ -13,7 +13,6 @@ mod directory;
 mod frame;
 mod history;
 mod ids;
-mod outage;
 mod presence;
 mod publish;
 mod rebuild;
@@ -146,7 +145,9 @@ impl Host {
         let mut threads = Vec::new();
         let sink = start_sink(handle.durability(), committer, &mut threads)?;
         let past = Arc::new(Past::new(Arc::clone(&handle), config.engine));
-        let outage = outage::commands(&recovered.engine, recovered.alive_at, clock.now());
+        let outage = recovered.alive_at.map_or_else(Vec::new, |alive_at| {
+            recovered.engine.after_outage(alive_at, clock.now())
+        });
         let sequencer = Sequencer::new(Parts {
             engine: recovered.engine,
             clock: Arc::clone(&clock),
