@@ -4,7 +4,7 @@
 use super::batch::Frames;
 use super::frame::{ConnectionKey, Delivery, Frame, FrameHeader};
 use super::publish::{Asker, Audience, NOBODY, Publisher};
-use super::request::{AmendText, Found, Origin, Outcome, Query, Subscribe, UnreadableBid};
+use super::request::{AmendText, Found, NumberText, Origin, Outcome, Query, Subscribe, UnreadableBid};
 use super::sequencer::Sequencer;
 use crate::engine::{
     AcceptedBid, AmendBid, Answer, AuctionId, AuctionSlot, AuctionStatus, Command, Event, Party, Rejection,
@@ -228,14 +228,15 @@ impl Sequencer {
         };
         let Some(slot) = self.engine.slot(auction) else { return };
         let grids = self.grids_at(slot);
-        let numbers = wire::amended(amend.quantity.as_ref(), amend.price.as_ref(), grids);
-        match numbers {
-            Ok((quantity, price)) => {
+        let quantity = amend.quantity.as_ref().map(NumberText::borrowed);
+        let price = amend.price.as_ref().map(NumberText::borrowed);
+        match wire::decode::read_amendment(quantity, price, amend.unsupported, grids) {
+            Ok(numbers) => {
                 let command = Command::AmendBid(AmendBid {
                     bid: amend.bid,
                     party: amend.party,
-                    quantity,
-                    price,
+                    quantity: numbers.quantity,
+                    price: numbers.price,
                     received_at_us: amend.received_at_us,
                 });
                 self.command(origin, command, now);
@@ -245,10 +246,10 @@ impl Sequencer {
                     auction,
                     party: amend.party,
                     client_bid_id: found.ok().and_then(|view| view.bid.client_bid_id),
-                    details: fault.details.into(),
-                    message: fault.message.into(),
-                    quantity: "null".into(),
-                    price: "null".into(),
+                    details: fault.details,
+                    message: fault.message,
+                    quantity: fault.quantity,
+                    price: fault.price,
                     received_at_us: amend.received_at_us,
                 };
                 self.unreadable(origin, &unreadable, now);

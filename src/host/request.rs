@@ -8,7 +8,7 @@ use crate::engine::{
     SettlementView,
 };
 use crate::units::{QuantityLots, Reading};
-use crate::wire::Channel;
+use crate::wire::{Channel, decode::Unsupported};
 
 /// One request: a wish or a question, and where the reply goes.
 pub struct Request {
@@ -57,6 +57,8 @@ pub struct AmendText {
     pub quantity: Option<NumberText>,
     /// The new price, if it changes.
     pub price: Option<NumberText>,
+    /// A member that asks for what is not offered.
+    pub unsupported: Option<Unsupported>,
     /// When the bytes arrived, in microseconds since 1970.
     pub received_at_us: i64,
 }
@@ -68,6 +70,13 @@ pub struct NumberText {
     pub text: Box<str>,
     /// How it is to be taken: a JSON string exactly, a JSON number as programs write them.
     pub reading: Reading,
+}
+
+impl NumberText {
+    /// As the wire's own type.
+    pub fn borrowed(&self) -> crate::wire::decode::NumberText<'_> {
+        crate::wire::decode::NumberText { text: &self.text, reading: self.reading }
+    }
 }
 
 /// A bid whose numbers are off the grid or whose payload asks for what is not offered.
