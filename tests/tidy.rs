@@ -90,7 +90,9 @@ fn named_layers(line: &str) -> Vec<&str> {
     line.match_indices("crate::")
         .map(|(at, word)| {
             let rest = &line[at + word.len()..];
-            rest.split(|character: char| !character.is_alphanumeric() && character != '_').next().unwrap_or("")
+            rest.split(|character: char| !character.is_alphanumeric() && character != '_')
+                .next()
+                .unwrap_or("")
         })
         .collect()
 }
@@ -111,9 +113,7 @@ fn lower_layers_never_name_higher_ones() {
                     _ if named == source.layer => true,
                     (None, Some(_)) => named == "limits",
                     (Some(rank), Some(named_rank)) => named_rank <= rank,
-                    (_, None) => {
-                        !LEAVES.contains(&named) || LEAF_USERS.contains(&source.layer.as_str())
-                    }
+                    (_, None) => !LEAVES.contains(&named) || LEAF_USERS.contains(&source.layer.as_str()),
                 };
                 if !is_allowed {
                     findings.push(format!("src/{}:{number} names `{named}`", source.path.display()));
@@ -221,7 +221,8 @@ fn functions_fit_on_a_page() {
         for (number, line) in source.code() {
             let indent = line.len() - line.trim_start().len();
             let head = line.trim_start().trim_start_matches("pub(super) ").trim_start_matches("pub(crate) ");
-            let head = head.trim_start_matches("pub ").trim_start_matches("const ").trim_start_matches("async ");
+            let head =
+                head.trim_start_matches("pub ").trim_start_matches("const ").trim_start_matches("async ");
             if started.is_none() && head.starts_with("fn ") && !line.trim_end().ends_with('}') {
                 started = Some((number, indent));
             }

@@ -15,9 +15,9 @@ use super::frame::FrameHeader;
 use super::request::Outcome;
 use super::shared::Shared;
 use crate::fanout::{Producer, PublishError};
+use crate::log::{Log, LogError, LogHandle, Position, Term, Ticket, Urgency};
 use crate::units::TimeUs;
 use crate::wire::{Message, Refusal, SessionRefusal, encode};
-use crate::log::{Log, LogError, LogHandle, Position, Term, Ticket, Urgency};
 
 /// Said to those whose command was under way when the log failed.
 pub(super) const UNKNOWN_OUTCOME: &str =

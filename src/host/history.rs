@@ -56,8 +56,7 @@ impl History {
         }
         let chunk = self.first_chunk + self.chunks.len() as u64 - 1;
         let Some(bytes) = self.chunks.back_mut() else { return };
-        let entry =
-            Entry { offset, batch, chunk, start: bytes.len() as u32, length: frame.len() as u32 };
+        let entry = Entry { offset, batch, chunk, start: bytes.len() as u32, length: frame.len() as u32 };
         bytes.extend_from_slice(frame);
         self.shelf(slot).entries.push_back(entry);
     }
@@ -75,7 +74,12 @@ impl History {
     }
 
     /// The frames of facts after `offset`, in order, with their offsets; only those of batches up to `batch_max`.
-    pub fn after(&self, slot: AuctionSlot, offset: u64, batch_max: u64) -> impl Iterator<Item = (u64, &[u8])> {
+    pub fn after(
+        &self,
+        slot: AuctionSlot,
+        offset: u64,
+        batch_max: u64,
+    ) -> impl Iterator<Item = (u64, &[u8])> {
         let entries = self.auctions.get(slot.0 as usize).map(|shelf| &shelf.entries);
         let start = entries.map_or(0, |entries| entries.partition_point(|entry| entry.offset <= offset));
         let rest = entries.into_iter().flat_map(move |entries| entries.range(start..));
@@ -131,12 +135,17 @@ mod tests {
         for slot in (0..3).map(AuctionSlot) {
             let complete_after = history.complete_after(slot);
             assert!(complete_after > 5_000, "about 4 MB of 10 MB stay");
-            let kept: Vec<u64> = history.after(slot, complete_after, u64::MAX).map(|(offset, _)| offset).collect();
+            let kept: Vec<u64> =
+                history.after(slot, complete_after, u64::MAX).map(|(offset, _)| offset).collect();
             let expected: Vec<u64> =
                 (complete_after + 1..=10_000).filter(|offset| offset % 3 == u64::from(slot.0)).collect();
             assert_eq!(kept, expected);
         }
-        assert_eq!(history.after(AuctionSlot(1), 9_990, 9_995).count(), 2, "9991 and 9994; 9997 is not durable");
+        assert_eq!(
+            history.after(AuctionSlot(1), 9_990, 9_995).count(),
+            2,
+            "9991 and 9994; 9997 is not durable"
+        );
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub struct HostConfig {
 impl Default for HostConfig {
     fn default() -> Self {
         Self {
-            engine: EngineLimits::default(),
+            engine: EngineLimits { active_auctions_max: 1_000, bids_per_auction_max: 10_000_000 },
             intake_requests_max: 16_384,
             ring_bytes: 16 << 20,
             history_bytes: 64 << 20,
@@ -145,9 +145,9 @@ impl Host {
         let mut threads = Vec::new();
         let sink = start_sink(handle.durability(), committer, &mut threads)?;
         let past = Arc::new(Past::new(Arc::clone(&handle), config.engine));
-        let outage = recovered.alive_at.map_or_else(Vec::new, |alive_at| {
-            recovered.engine.after_outage(alive_at, clock.now())
-        });
+        let outage = recovered
+            .alive_at
+            .map_or_else(Vec::new, |alive_at| recovered.engine.after_outage(alive_at, clock.now()));
         let sequencer = Sequencer::new(Parts {
             engine: recovered.engine,
             clock: Arc::clone(&clock),
@@ -169,14 +169,16 @@ impl Host {
         let nudge = intake.clone();
         // A full queue is not asleep.
         clock.listen(Arc::new(move || drop(nudge.try_send(Intake::Nudge))));
-        let this =
-            Self { shared, clock, intake, ring, log: handle, epoch, threads: Mutex::new(threads) };
+        let this = Self { shared, clock, intake, ring, log: handle, epoch, threads: Mutex::new(threads) };
         this.start_maintenance()?;
         Ok(Arc::new(this))
     }
 
     /// Hands a request to the sequencer; gives it back when the queue is full or the host has stopped.
-    #[expect(clippy::result_large_err, reason = "the request itself comes back, to be parked and tried again")]
+    #[expect(
+        clippy::result_large_err,
+        reason = "the request itself comes back, to be parked and tried again"
+    )]
     pub fn try_submit(&self, request: Request) -> Result<(), Request> {
         self.intake.try_send(Intake::Request(request)).map_err(|error| match error {
             TrySendError::Full(Intake::Request(request))

@@ -165,8 +165,7 @@ impl Publisher<'_> {
     ) {
         let terms_hash = self.engine.terms_hash(auction.slot);
         let log_head = self.log_head;
-        let base =
-            FrameHeader { is_terminal: true, ..header(auction, Channel::Auction, Delivery::Public) };
+        let base = FrameHeader { is_terminal: true, ..header(auction, Channel::Auction, Delivery::Public) };
         let complete = encode::CompletedAuction {
             result,
             reason,
@@ -198,20 +197,11 @@ impl Publisher<'_> {
         for channel in [Channel::Auction, Channel::Bids] {
             let word = encode::AuctionWord::Id(auction.id);
             encode::unsubscribed(self.message, at, channel, word, reason);
-            self.push(
-                FrameHeader { is_terminal: true, ..header(auction, channel, Delivery::Ending) },
-                &[],
-            );
+            self.push(FrameHeader { is_terminal: true, ..header(auction, channel, Delivery::Ending) }, &[]);
         }
     }
 
-    fn settlement(
-        &mut self,
-        auction: &EventAuction,
-        place: &Place,
-        grids: Grids,
-        fact: &SettlementFact,
-    ) {
+    fn settlement(&mut self, auction: &EventAuction, place: &Place, grids: Grids, fact: &SettlementFact) {
         let mut delivery = Delivery::Public;
         match &fact.change {
             SettlementChange::Started => encode::settlement_started(self.message, place, fact),

@@ -119,7 +119,8 @@ fn rebuild(
     let mut bytes = 0;
     let mut message = Message::default();
     let mut frames = Frames::default();
-    for (place, reached) in places.iter().zip(&mut out.reached).filter(|(place, _)| place.after < place.until) {
+    for (place, reached) in places.iter().zip(&mut out.reached).filter(|(place, _)| place.after < place.until)
+    {
         let Some(mut replay) = past.of_auction(place.auction)? else {
             out.is_whole = false;
             break;

@@ -15,6 +15,9 @@ use crate::log::{BatchReader, Continues, Hash, LogHandle, Position, StreamId, re
 use crate::units::TimeUs;
 use crate::wire;
 
+/// The stream of the log's signs of life: empty records that say no more than that time went on.
+pub(super) const LIFE_STREAM: StreamId = StreamId([0xff; 16]);
+
 /// What a replay of the whole log leaves.
 pub(super) struct Recovered {
     /// The engine after the last command.
@@ -41,9 +44,7 @@ pub(super) fn recover(log: &dyn LogHandle, limits: EngineLimits) -> Result<Recov
         let now = TimeUs(batch.time_us().cast_signed());
         let mut digest = EventDigest::default();
         for record in batch.records() {
-            if record.stream == StreamId(wire::record::SIGN_OF_LIFE_STREAM)
-                && record.payload == wire::record::SIGN_OF_LIFE
-            {
+            if record.stream == LIFE_STREAM {
                 continue;
             }
             out.heads.insert(record.stream, record.hash);

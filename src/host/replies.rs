@@ -47,18 +47,18 @@ impl Sequencer {
         }
         let extra = std::mem::take(&mut self.extra);
         let asker = Asker { connection, extra: &extra };
-        for event in events {
-            self.publish(event, if is_own_reply || self.tells_by_reply(command) { asker } else { NOBODY });
-        }
+        self.publish_all(events, if is_own_reply || tells_by_reply(command) { asker } else { NOBODY });
         self.extra = extra;
         if let Origin::Waiter(waiter) = origin {
             self.batch.waiters.push((waiter, Self::outcome(outcome)));
         }
     }
 
-    /// Commands whose reply carries the very fact that everybody else gets from the event.
-    fn tells_by_reply(&self, command: &Command) -> bool {
-        matches!(command, Command::CancelBid(_) | Command::AmendBid(_))
+    /// The frames of events, for all whom they concern.
+    pub(super) fn publish_all(&mut self, events: &[Event], asker: Asker<'_>) {
+        for event in events {
+            self.publish(event, asker);
+        }
     }
 
     fn publish(&mut self, event: &Event, asker: Asker<'_>) {
@@ -130,7 +130,7 @@ impl Sequencer {
                 let place = Place { auction: *auction, offset: *offset, at: *at, replay: Replay::Live };
                 encode::bid_amended(&mut self.message, &place, grids, bid, *priority_kept, Shown::Owner);
             }
-            Answer::CancelledAll { bids } => encode::bids_cancelled(&mut self.message, now, bids),
+            Answer::CancelledAll { bids, .. } => encode::bids_cancelled(&mut self.message, now, bids),
             Answer::Affirmed { settlement, .. } => {
                 let agree = matches!(command, Command::AffirmSettlement(affirm) if affirm.agree);
                 encode::settlement_affirmed(&mut self.message, now, *settlement, agree);
@@ -164,11 +164,12 @@ impl Sequencer {
             .zip(&refusals)
             .map(|(bid, refusal)| refusal.as_ref().map(|refusal| rejected_bid(bid, refusal, grids)))
             .collect();
-        let entries = results.iter().zip(&rejected).filter_map(|(result, rejected)| match (result, rejected) {
-            (Ok(accepted), _) => grids.map(|grids| BatchEntry::Accepted(accepted, grids)),
-            (Err(_), Some(rejected)) => Some(BatchEntry::Rejected(rejected)),
-            (Err(_), None) => None,
-        });
+        let entries =
+            results.iter().zip(&rejected).filter_map(|(result, rejected)| match (result, rejected) {
+                (Ok(accepted), _) => grids.map(|grids| BatchEntry::Accepted(accepted, grids)),
+                (Err(_), Some(rejected)) => Some(BatchEntry::Rejected(rejected)),
+                (Err(_), None) => None,
+            });
         encode::bids_result(&mut self.message, now, auction, entries);
     }
 
@@ -313,7 +314,9 @@ impl Sequencer {
                 let page = self.engine.result(*auction, party.as_ref(), *after, *limit as usize, now)?;
                 Found::Result(Box::new(page))
             }
-            Query::Settlement { auction } => Found::Settlement(Box::new(self.engine.settlement(*auction, now)?)),
+            Query::Settlement { auction } => {
+                Found::Settlement(Box::new(self.engine.settlement(*auction, now)?))
+            }
             Query::Subscribe(_) | Query::Unsubscribe { .. } | Query::Continue { .. } | Query::Forget => {
                 return Err(Rejection::BidNotFound);
             }
@@ -480,12 +483,14 @@ impl Sequencer {
     }
 }
 
+/// Commands whose reply carries the very fact that everybody else gets from the event.
+fn tells_by_reply(command: &Command) -> bool {
+    matches!(command, Command::CancelBid(_) | Command::AmendBid(_))
+}
+
 fn rejected_bid<'a>(bid: &'a SubmitBid, refusal: &'a Refusal, grids: Option<Grids>) -> RejectedBid<'a> {
     let (quantity, price) = match grids {
-        Some(grids) => (
-            RejectedValue::Quantity(bid.quantity, grids),
-            RejectedValue::Price(bid.price, grids),
-        ),
+        Some(grids) => (RejectedValue::Quantity(bid.quantity, grids), RejectedValue::Price(bid.price, grids)),
         None => (RejectedValue::Json("null"), RejectedValue::Json("null")),
     };
     RejectedBid {

@@ -17,11 +17,15 @@ use super::committer::Committer;
 use super::directory::DirectoryEntry;
 use super::history::History;
 use super::ids::Ids;
+use super::publish::NOBODY;
 use super::rebuild::{Rebuilder, Rebuilt};
+use super::recovery::LIFE_STREAM;
 use super::request::{Body, Origin, Outcome, Query, Request};
 use super::shared::Shared;
 use super::subscribe::CatchUps;
-use crate::engine::{Answer, AuctionSlot, AuctionStatus, Command, Engine, Event, Fact, Rejection};
+use crate::engine::{
+    Answer, AuctionId, AuctionSlot, AuctionStatus, Command, Engine, Event, Fact, Party, Rejection,
+};
 use crate::log::{Continues, Hash, Space, StreamId, Urgency, record_hash};
 use crate::units::TimeUs;
 use crate::wire::{self, Grids, Message};
@@ -197,7 +201,10 @@ impl Sequencer {
         if self.active.is_empty() {
             self.clock.follow();
         } else if (step_us - self.step_reported_us).abs() > super::clock::STEP_REPORTED_US {
-            tracing::warn!(step_ms = step_us / 1000, "the system clock stepped; running auctions keep their time");
+            tracing::warn!(
+                step_ms = step_us / 1000,
+                "the system clock stepped; running auctions keep their time"
+            );
             self.step_reported_us = step_us;
         }
     }
@@ -251,20 +258,68 @@ impl Sequencer {
         if let Some(reason) = self.lacks_space(&command) {
             return self.refuse(origin, reason, now);
         }
+        if let Command::CancelAll { party, auction } = command {
+            return self.cancel_all(origin, &party, auction, now);
+        }
         self.fill_in(&mut command);
-        self.events.clear();
         let mut events = std::mem::take(&mut self.events);
-        let outcome = self.engine.apply(&command, now, &mut events);
+        let outcome = self.apply(&command, &mut events, now);
+        self.reply(origin, &command, outcome, &events, now);
+        self.events = events;
+    }
+
+    /// Applies a command and notes it for the log.
+    fn apply(
+        &mut self,
+        command: &Command,
+        events: &mut Vec<Event>,
+        now: TimeUs,
+    ) -> Result<Answer, Rejection> {
+        events.clear();
+        let outcome = self.engine.apply(command, now, events);
         // The engine changes nothing without an event, so what has none need not be logged.
         if let Some(first) = events.first() {
-            self.record(&command, first);
+            self.record(command, first);
         }
-        for event in &events {
+        for event in &*events {
             self.batch.digest.add(event);
             self.note(event, now);
         }
-        self.reply(origin, &command, outcome, &events, now);
+        outcome
+    }
+
+    /// Takes all of a party's bids back: one command for each auction and each hundred bids, so that a record
+    /// belongs to one auction and no command brings about too much.
+    fn cancel_all(&mut self, origin: Origin, party: &Party, auction: Option<AuctionId>, now: TimeUs) {
+        let auctions = match auction {
+            Some(auction) => vec![auction],
+            None => self.active.iter().map(|&(slot, _)| self.engine.auction_id(slot)).collect(),
+        };
+        let mut events = std::mem::take(&mut self.events);
+        let mut outcome = Ok(Vec::new());
+        for id in auctions {
+            loop {
+                let command = Command::CancelAll { party: party.clone(), auction: Some(id) };
+                let applied = self.apply(&command, &mut events, now);
+                self.publish_all(&events, NOBODY);
+                match (applied, &mut outcome) {
+                    (Ok(Answer::CancelledAll { bids, more }), Ok(all)) => {
+                        all.extend(bids);
+                        if more {
+                            continue;
+                        }
+                    }
+                    // Of all auctions, those that take no cancellations are passed over.
+                    (Err(rejection), _) if auction.is_some() => outcome = Err(rejection),
+                    _ => {}
+                }
+                break;
+            }
+        }
         self.events = events;
+        let command = Command::CancelAll { party: party.clone(), auction };
+        let outcome = outcome.map(|bids| Answer::CancelledAll { bids, more: false });
+        self.reply(origin, &command, outcome, &[], now);
     }
 
     /// Why a command must wait for space on the disk, if it must.
@@ -297,7 +352,9 @@ impl Sequencer {
                     bid.salt = self.ids.salt();
                 }
             }
-            Command::CreateAuction(create) if create.auction.0.is_nil() => create.auction = self.ids.auction(),
+            Command::CreateAuction(create) if create.auction.0.is_nil() => {
+                create.auction = self.ids.auction()
+            }
             Command::CloseAuction { settlement, .. } if settlement.0.is_nil() => {
                 *settlement = self.ids.settlement();
             }
@@ -374,8 +431,9 @@ impl Sequencer {
         }
         dirty.clear();
         self.dirty = dirty;
-        if !self.active.is_empty() && now.0 - self.logged_at.0 >= SIGN_OF_LIFE_US && self.batch.log.is_empty() {
-            self.batch.log.push(StreamId(wire::record::SIGN_OF_LIFE_STREAM), wire::record::SIGN_OF_LIFE);
+        if !self.active.is_empty() && now.0 - self.logged_at.0 >= SIGN_OF_LIFE_US && self.batch.log.is_empty()
+        {
+            self.batch.log.push(LIFE_STREAM, &[]);
         }
     }
 

@@ -152,7 +152,9 @@ impl Sequencer {
         });
         self.rebuilder.start(connection, subscribe.clone(), places.collect());
         let key = (connection, subscribe.ticket);
-        self.catch_ups.open.insert(key, CatchUp { subscribe, stage: Stage::Rebuilding { extra, is_announced } });
+        self.catch_ups
+            .open
+            .insert(key, CatchUp { subscribe, stage: Stage::Rebuilding { extra, is_announced } });
     }
 
     /// Takes what a thread has rebuilt, if its client is still there.
@@ -170,7 +172,11 @@ impl Sequencer {
                 if !is_announced {
                     self.say_subscribed(key.0, &subscribe, slot, Some(Recovered::All), now);
                 }
-                self.catch_up(key.0, CatchUp { subscribe, stage: Stage::Retelling { rebuilt, next: 0 } }, now);
+                self.catch_up(
+                    key.0,
+                    CatchUp { subscribe, stage: Stage::Retelling { rebuilt, next: 0 } },
+                    now,
+                );
             }
             (false, false) => {
                 self.say_subscribed(key.0, &subscribe, slot, Some(Recovered::Nothing), now);
@@ -201,8 +207,7 @@ impl Sequencer {
             Some(slot) => vec![slot],
             None => self.visible_slots(subscribe).collect(),
         };
-        let places: Vec<_> =
-            slots.into_iter().map(|slot| (slot, offset_of(slot).unwrap_or(0))).collect();
+        let places: Vec<_> = slots.into_iter().map(|slot| (slot, offset_of(slot).unwrap_or(0))).collect();
         // An offset beyond the auction's last event was given by another history.
         places.iter().all(|&(slot, offset)| offset <= self.engine.offset(slot)).then_some(places)
     }
@@ -224,13 +229,8 @@ impl Sequencer {
     ) {
         let auction = subscribe.auction.map_or(AuctionWord::All, AuctionWord::Id);
         let offset = slot.map(|slot| self.engine.offset(slot));
-        let subscribed = encode::Subscribed {
-            channel: subscribe.channel,
-            auction,
-            recovered,
-            epoch: &self.epoch,
-            offset,
-        };
+        let subscribed =
+            encode::Subscribed { channel: subscribe.channel, auction, recovered, epoch: &self.epoch, offset };
         encode::subscribed(&mut self.message, now, &subscribed);
         self.batch.frames.push(&FrameHeader::reply(connection), &self.message, &self.extra);
     }
@@ -315,8 +315,7 @@ impl Sequencer {
 
     fn leave_rest(&mut self, connection: ConnectionKey, catch_up: CatchUp) {
         let ticket = catch_up.subscribe.ticket;
-        let header =
-            FrameHeader { delivery: Delivery::Continue, ticket, ..FrameHeader::reply(connection) };
+        let header = FrameHeader { delivery: Delivery::Continue, ticket, ..FrameHeader::reply(connection) };
         self.batch.frames.push_silent(&header);
         self.catch_ups.open.insert((connection, ticket), catch_up);
     }
@@ -456,7 +455,9 @@ impl Sequencer {
                         subscribe.auction.is_some()
                             || !matches!(
                                 fact.phase,
-                                SettlementPhase::Complete | SettlementPhase::Failed | SettlementPhase::RolledBack
+                                SettlementPhase::Complete
+                                    | SettlementPhase::Failed
+                                    | SettlementPhase::RolledBack
                             )
                     });
                     if is_open && self.encode_settlement_state(slot) {
