@@ -12,6 +12,7 @@ mod command;
 mod engine;
 mod entry;
 mod event;
+mod event_bytes;
 mod ids;
 mod lifecycle;
 mod market;

@@ -327,14 +327,17 @@ impl Sequencer {
         match (found, query) {
             (Found::Bid(view), _) => {
                 let Some(slot) = self.engine.slot(view.auction) else { return false };
-                encode::bid(&mut self.message, now, self.grids_at(slot), view);
+                let grids = self.grids_at(slot);
+                encode::bid(&mut self.message, now, grids, view);
             }
             (Found::Bids(views, next), Query::Bids { auction, .. }) => {
                 let Some(slot) = self.engine.slot(*auction) else { return false };
-                encode::bids(&mut self.message, now, *auction, self.grids_at(slot), (views, *next));
+                let grids = self.grids_at(slot);
+                encode::bids(&mut self.message, now, *auction, grids, (views, *next));
             }
             (Found::Auction(info), _) => {
-                encode::auction_info(&mut self.message, self.grids_at(info.slot), info);
+                let grids = self.grids_at(info.slot);
+                encode::auction_info(&mut self.message, grids, info);
             }
             // Only REST asks these.
             (Found::Bids(..) | Found::Auctions(..) | Found::Result(_) | Found::Settlement(_), _) => {
@@ -449,7 +452,8 @@ impl Sequencer {
             AuctionStatus::Active => self.engine.next_price_up(slot),
             _ => None,
         };
-        encode::auction_update(&mut self.message, self.grids_at(slot), &state, next_price_up);
+        let grids = self.grids_at(slot);
+        encode::auction_update(&mut self.message, grids, &state, next_price_up);
     }
 
     /// Encodes the newest fact of a settlement; `false` where there is none.

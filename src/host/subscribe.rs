@@ -443,9 +443,11 @@ impl Sequencer {
         };
         match subscribe.channel {
             Channel::Auction => {
-                for slot in slots.into_iter().filter(|&slot| !self.engine.status(slot).is_final()) {
-                    self.encode_state(slot, now);
-                    self.batch.frames.push(&FrameHeader::reply(connection), &self.message, &[]);
+                for slot in slots {
+                    if !self.engine.status(slot).is_final() {
+                        self.encode_state(slot, now);
+                        self.batch.frames.push(&FrameHeader::reply(connection), &self.message, &[]);
+                    }
                 }
             }
             Channel::Settlement => {
