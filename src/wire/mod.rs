@@ -12,6 +12,7 @@ mod fields;
 mod grids;
 mod json;
 mod message;
+pub mod record;
 mod stamp;
 pub mod terms;
 
