@@ -4,9 +4,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::file_log::check;
 use super::format::{BatchHeader, Span, decode_header, decode_records, encode, stored_bytes};
 use super::{
     Batch, BatchReader, Durability, Epoch, Heads, Log, LogError, LogHandle, LogId, Position, Space,
@@ -28,6 +30,7 @@ pub struct MemoryLog {
 struct Shared {
     epoch: Epoch,
     bytes_max: usize,
+    durable: Arc<AtomicU64>,
     held: Mutex<Held>,
 }
 
@@ -45,22 +48,20 @@ impl MemoryLog {
     /// be new at every start, since every start in memory begins another history.
     pub fn new(epoch: Epoch, bytes_max: usize) -> Self {
         let held = Held { start: Position::START, end: Position::START, bytes: 0, batches: VecDeque::new() };
-        let shared = Arc::new(Shared { epoch, bytes_max, held: Mutex::new(held) });
-        Self { shared, heads: Heads::start(), buffer: Vec::new() }
+        let shared =
+            Shared { epoch, bytes_max, durable: Arc::new(AtomicU64::new(0)), held: Mutex::new(held) };
+        Self { shared: Arc::new(shared), heads: Heads::start(), buffer: Vec::new() }
+    }
+
+    /// Counts the records that are durable.
+    pub(super) fn durable_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.shared.durable)
     }
 }
 
 impl Log for MemoryLog {
     fn submit(&mut self, term: Term, expected: Position, batch: &Batch) -> Result<Ticket, LogError> {
-        if term < self.heads.term {
-            return Err(LogError::Fenced { term: self.heads.term });
-        }
-        if expected != self.heads.position {
-            return Err(LogError::Misplaced { expected, end: self.heads.position });
-        }
-        if batch.is_empty() {
-            return Err(LogError::Invalid { reason: "it has no record" });
-        }
+        check(&self.heads, term, expected, batch)?;
         let mut held = self.shared.held.lock();
         let room_bytes = match batch.urgency {
             Urgency::Ordinary => self.shared.ordinary_bytes_max(),
@@ -73,6 +74,8 @@ impl Log for MemoryLog {
         held.batches.push_back((expected, Arc::from(self.buffer.as_slice())));
         held.bytes += self.buffer.len();
         held.end = self.heads.position;
+        // Pairs with the load in `Snapshots::write`.
+        self.shared.durable.store(held.end.0, Ordering::Release);
         Ok(Ticket { end: held.end })
     }
 
@@ -116,11 +119,14 @@ impl LogHandle for MemoryHandle {
 
     fn read(&self, from: Position) -> Result<Box<dyn BatchReader>, LogError> {
         let held = self.0.held.lock();
+        if from > held.end {
+            return Err(LogError::Misplaced { expected: from, end: held.end });
+        }
         if from < held.start {
             return Err(LogError::Trimmed { start: held.start });
         }
         let after = held.batches.partition_point(|(position, _)| *position <= from);
-        let position = if from >= held.end { held.end } else { held.batches[after - 1].0 };
+        let position = if from == held.end { held.end } else { held.batches[after - 1].0 };
         Ok(Box::new(MemoryReader {
             shared: Arc::clone(&self.0),
             position,

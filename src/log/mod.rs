@@ -11,22 +11,45 @@
 //! batches; damage before that is reported with its place, never skipped.
 //! Left out: threads, clocks and randomness, which callers bring.
 
+mod archive;
 mod batch;
 mod chain;
+mod cursor;
+mod disk;
 mod error;
+mod file_log;
+mod files;
+mod folder;
 mod format;
 mod memory;
 mod names;
+mod note;
+mod open;
+mod pool;
+mod ram;
+mod reader;
+mod recovery;
+mod segment;
+mod shared;
+mod snapshot;
 mod stored;
+pub mod testing;
 
 use std::sync::Arc;
 
+pub use archive::{ArchiveReader, ArchiveSummary, ArchiveWriter, ArchivedRecord, Archives};
 pub use batch::{Batch, Continues};
 pub use chain::{ChainBreak, Heads};
+pub use disk::DiskFiles;
 pub use error::{Damage, LogError};
+pub use files::{Access, File, Files, Lock};
 pub use format::{BATCH_BYTES_MAX, LogId, record_hash};
 pub use memory::MemoryLog;
 pub use names::{Durability, Epoch, Hash, NotHex, Position, Space, StreamId, Term, Ticket, Urgency};
+pub use open::{EpochChange, Fresh, Opened, Options, Origin, Recovery, open, open_on};
+pub use ram::RamFiles;
+pub use segment::FORMAT_VERSION;
+pub use snapshot::{Snapshot, Snapshots};
 pub use stored::{StoredBatch, StoredRecord};
 
 /// The writing end of a log. There is one; it moves between threads, but is not shared.
@@ -76,7 +99,8 @@ pub trait LogHandle: Send + Sync {
     fn start(&self) -> Position;
 
     /// Reads from the batch that holds the record at `from`, up to what is durable. `from` may be the durable
-    /// position: the reader then waits for what comes. Fails with `Trimmed` below [`start`](Self::start).
+    /// position: the reader then gives what comes later. Fails with `Trimmed` below [`start`](Self::start) and with
+    /// `Misplaced` beyond the durable position.
     fn read(&self, from: Position) -> Result<Box<dyn BatchReader>, LogError>;
 
     /// Says that records before `to` are not needed any more. The log may keep them longer: it removes whole
@@ -90,7 +114,7 @@ pub trait LogHandle: Send + Sync {
     /// from a background thread; without it `submit` does the same work itself, in the way of the batch.
     fn maintain(&self) -> Result<Space, LogError>;
 
-    /// The name of this history.
+    /// The name of this history. Positions that clients remember mean something only under the same one.
     fn epoch(&self) -> Epoch;
 
     /// What `wait` promises.

@@ -1,0 +1,190 @@
+//! What the writer, those who wait and those who read share of a log on disk.
+//!
+//! One sync serves everything written before it began: whoever waits first does it
+//! for all, while the writer goes on. The first failure freezes the log.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::error::LogError;
+use super::files::Files;
+use super::folder::DurableMark;
+use super::format::LogId;
+use super::names::{Durability, Epoch, Position, Space, Ticket};
+use super::pool::{Pool, making};
+use super::reader::Reader;
+use super::segment::Segment;
+use super::snapshot::Snapshots;
+use super::{BatchReader, LogHandle};
+
+pub(super) struct Shared {
+    pub files: Arc<dyn Files>,
+    pub log_id: LogId,
+    pub epoch: Epoch,
+    pub durability: Durability,
+    pub pool: Pool,
+    pub snapshots: Snapshots,
+    /// In order; the last one is being written. Never empty.
+    pub segments: RwLock<Vec<Arc<Segment>>>,
+    /// As durable as promised; readers go up to here.
+    pub durable: Arc<AtomicU64>,
+    pub written: Mutex<Written>,
+    pub sync_turn: Mutex<DurableMark>,
+    pub frozen: OnceLock<Arc<str>>,
+}
+
+/// What was written and not yet synced.
+pub(super) struct Written {
+    pub end: Position,
+    pub unsynced: Vec<Arc<Segment>>,
+    pub names: Names,
+}
+
+/// Whether a segment's name waits for a sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    Synced,
+    Changed,
+}
+
+impl Shared {
+    pub fn durable_position(&self) -> Position {
+        // Pairs with the stores in `publish`: whoever sees the position sees what was written before it.
+        Position(self.durable.load(Ordering::Acquire))
+    }
+
+    pub fn publish(&self, durable: Position) {
+        self.durable.store(durable.0, Ordering::Release);
+    }
+
+    /// Fails if an earlier failure froze the log.
+    pub fn check_alive(&self) -> Result<(), LogError> {
+        match self.frozen.get() {
+            Some(cause) => Err(LogError::Frozen { cause: Arc::clone(cause) }),
+            None => Ok(()),
+        }
+    }
+
+    /// Freezes the log for `error`, unless it is frozen already, and gives the error back.
+    pub fn freeze(&self, error: LogError) -> LogError {
+        self.frozen.get_or_init(|| Arc::from(error.to_string()));
+        error
+    }
+
+    /// Syncs everything written so far.
+    pub fn sync(&self) -> Result<Position, LogError> {
+        let mark = self.sync_turn.lock();
+        self.sync_in_turn(&mark)
+    }
+
+    fn sync_in_turn(&self, mark: &DurableMark) -> Result<Position, LogError> {
+        self.check_alive()?;
+        let (end, segments, names) = {
+            let mut written = self.written.lock();
+            let names = std::mem::replace(&mut written.names, Names::Synced);
+            (written.end, std::mem::take(&mut written.unsynced), names)
+        };
+        for segment in segments {
+            segment
+                .file
+                .sync()
+                .map_err(|error| self.freeze(LogError::io(format!("syncing {}", segment.name), error)))?;
+        }
+        if names == Names::Changed {
+            self.files
+                .sync_names()
+                .map_err(|error| self.freeze(LogError::io("syncing the data folder", error)))?;
+        }
+        self.publish(end);
+        mark.write(end).map_err(|error| self.freeze(LogError::io("writing the durable mark", error)))?;
+        Ok(end)
+    }
+}
+
+impl LogHandle for Handle {
+    fn wait(&self, ticket: Ticket) -> Result<Position, LogError> {
+        let shared = &*self.0;
+        let durable = shared.durable_position();
+        if durable >= ticket.end {
+            return Ok(durable);
+        }
+        let mark = shared.sync_turn.lock();
+        // Another's sync may have served this ticket while we waited for our turn.
+        let durable = shared.durable_position();
+        if durable >= ticket.end {
+            return Ok(durable);
+        }
+        shared.check_alive()?;
+        let end = shared.written.lock().end;
+        if ticket.end > end {
+            return Err(LogError::Misplaced { expected: ticket.end, end });
+        }
+        shared.sync_in_turn(&mark)
+    }
+
+    fn durable(&self) -> Position {
+        self.0.durable_position()
+    }
+
+    fn start(&self) -> Position {
+        self.0.segments.read()[0].header.base
+    }
+
+    fn read(&self, from: Position) -> Result<Box<dyn BatchReader>, LogError> {
+        Ok(Box::new(Reader::new(Arc::clone(&self.0), from)?))
+    }
+
+    fn trim(&self, to: Position) -> Result<(), LogError> {
+        let shared = &*self.0;
+        let to = to.min(shared.snapshots.covered());
+        let mut removed = false;
+        loop {
+            // The file goes first: if that fails the segment is still read from.
+            let name = {
+                let segments = shared.segments.read();
+                match segments.get(1) {
+                    Some(second) if second.header.base <= to => segments[0].name.clone(),
+                    _ => break,
+                }
+            };
+            shared.files.remove(&name).map_err(|error| LogError::io(format!("removing {name}"), error))?;
+            shared.segments.write().remove(0);
+            removed = true;
+        }
+        if removed {
+            shared.files.sync_names().map_err(|error| LogError::io("syncing the data folder", error))?;
+        }
+        Ok(())
+    }
+
+    fn space(&self) -> Space {
+        self.0.pool.space()
+    }
+
+    fn maintain(&self) -> Result<Space, LogError> {
+        let shared = &*self.0;
+        shared.check_alive()?;
+        let active = {
+            let segments = shared.segments.read();
+            Arc::clone(segments.last().expect("a log has a segment"))
+        };
+        let half_full = active.written_bytes() > active.capacity_bytes / 2;
+        // One is the reserve, the other the next to be used.
+        let wanted = if half_full || shared.pool.space() == Space::ReservedOnly { 2 } else { 1 };
+        shared.pool.fill(wanted).map_err(making)?;
+        Ok(shared.pool.space())
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.0.epoch.clone()
+    }
+
+    fn durability(&self) -> Durability {
+        self.0.durability
+    }
+}
+
+/// The part of a log on disk that any thread may use.
+pub(super) struct Handle(pub Arc<Shared>);
