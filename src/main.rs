@@ -1,2 +1,9 @@
-//! The `walras` command.
-fn main() {}
+//! The `walras` command: `walras --help` lists what it does.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

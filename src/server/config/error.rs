@@ -24,14 +24,14 @@ pub enum ConfigError {
         why: String,
     },
     /// Nobody knows this key.
-    #[error("{source_name}: unknown key `{key}`{}", nearest_hint(.nearest))]
+    #[error("{source_name}: unknown key `{key}`; did you mean `{nearest}`?")]
     Unknown {
         /// The key as given.
         key: String,
         /// Where it was given.
         source_name: String,
         /// The known key most like it.
-        nearest: Option<String>,
+        nearest: String,
     },
     /// The value cannot be taken.
     #[error("{origin}: `{key}` {why}")]
@@ -60,8 +60,4 @@ pub enum ConfigError {
         /// How long it is.
         bytes: usize,
     },
-}
-
-fn nearest_hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
 }

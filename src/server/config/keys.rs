@@ -171,6 +171,11 @@ impl Key {
         format!("WALRAS_{}", self.name.replace('.', "_").to_uppercase())
     }
 
+    /// Whether the value is never printed.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.slot, Slot::Secret(_))
+    }
+
     /// Takes a value of a file. The error says what would do.
     pub(super) fn set(&self, config: &mut Config, value: &Value) -> Result<(), String> {
         match &self.slot {

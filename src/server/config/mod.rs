@@ -22,6 +22,7 @@ pub use error::ConfigError;
 pub use keys::{KEYS, Key};
 pub use load::{Flag, Loaded, Source};
 
+use super::identity::ConnectionLimits;
 use crate::log::Durability;
 
 /// Shortest HS256 secret outside `walras dev`, in bytes: as long as the hash it keys.
@@ -158,14 +159,33 @@ impl Default for LimitsConfig {
 }
 
 impl Config {
-    /// What no key can see alone: files that belong together, and a secret long enough.
+    /// What no key can see alone: files that belong together.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.tls.cert.is_some() != self.tls.key.is_some() {
-            let (set, missing) =
-                if self.tls.cert.is_some() { ("tls.cert", "tls.key") } else { ("tls.key", "tls.cert") };
-            return Err(ConfigError::Incomplete { set, missing });
+        let (set, missing) = match (&self.tls.cert, &self.tls.key) {
+            (Some(_), None) => ("tls.cert", "tls.key"),
+            (None, Some(_)) => ("tls.key", "tls.cert"),
+            _ => return Ok(()),
+        };
+        Err(ConfigError::Incomplete { set, missing })
+    }
+}
+
+impl LimitsConfig {
+    /// The bounds of connections whose token says nothing else.
+    pub fn of_connections(&self) -> ConnectionLimits {
+        let bound = |number: u64| Some(u32::try_from(number).unwrap_or(u32::MAX));
+        ConnectionLimits {
+            connections_max: bound(self.connections_per_client),
+            messages_per_second_max: bound(self.messages_per_second),
+            subscriptions_max: bound(self.subscriptions_per_connection),
         }
-        match &self.auth.hs256_secret {
+    }
+}
+
+impl AuthConfig {
+    /// Refuses a secret that can be guessed; only `walras dev` takes such a one.
+    pub fn check_secret(&self) -> Result<(), ConfigError> {
+        match &self.hs256_secret {
             Some(secret) if secret.0.len() < SECRET_BYTES_MIN => {
                 Err(ConfigError::ShortSecret { bytes: secret.0.len() })
             }

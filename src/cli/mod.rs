@@ -1,0 +1,72 @@
+//! The command line: one file a subcommand, each with its arguments and its `run`.
+//!
+//! Standard output carries results alone (JSON, a token, a table), so that it can be
+//! piped; everything said to people about problems goes to standard error. Exit status:
+//! 0 done, 1 it failed while running, 2 it was asked for wrongly.
+
+mod config;
+mod settings;
+mod token;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "walras",
+    version,
+    about = "Live uniform-price auctions: a server, and tools around it",
+    after_help = "Try it: `walras dev` runs a whole market on this machine, simulated bidders included.",
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Token(token::Arguments),
+    Config(config::Arguments),
+}
+
+/// Why a command ended badly.
+enum Failure {
+    /// It was asked for wrongly: arguments, configuration or input.
+    Usage(String),
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Token(arguments) => token::run(arguments),
+        Command::Config(arguments) => config::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(why)) => {
+            complain(&why);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Writes a line of results. A reader that has gone away is no fault of ours.
+fn print_line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Tells people on standard error.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "walras: {text}");
+}
+
+impl Failure {
+    fn usage(why: impl std::fmt::Display) -> Self {
+        Self::Usage(why.to_string())
+    }
+}
