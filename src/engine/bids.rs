@@ -21,6 +21,7 @@ const CANCELLED: u8 = 1 << 3;
 const AMENDED: u8 = 1 << 4;
 /// Two bits: the bid's standing when it was accepted.
 const STANDING_SHIFT: u32 = 5;
+const AT_MARGIN: u8 = 1 << 7;
 
 /// What a bidder asks for: what makes two bids with one `client_bid_id` the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,12 +218,21 @@ impl Bids {
         })
     }
 
+    pub(super) fn mark_at_margin(&mut self, index: u32) {
+        self.flags[index as usize] |= AT_MARGIN;
+    }
+
+    /// Whether the bid's price was the clearing price, once there is one.
+    pub(super) fn is_at_margin(&self, index: u32) -> bool {
+        self.flags[index as usize] & AT_MARGIN != 0
+    }
+
     /// The bid as the clearing sees it.
-    pub(super) fn for_clearing(&self, place: u32, index: u32) -> clearing::Bid {
+    pub(super) fn for_clearing(&self, index: u32) -> clearing::Bid {
         clearing::Bid {
             price: self.price(index),
             want: clearing::Want::Quantity(self.quantities[index as usize]),
-            seq: u64::from(place),
+            seq: u64::from(self.priorities[index as usize]),
             bidder: self.bidders[index as usize],
             is_phantom: self.is_phantom(index),
         }

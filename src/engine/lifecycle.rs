@@ -17,7 +17,7 @@ use super::schedule::{OUTAGE_REST_US, end_after};
 use super::state::AuctionStatus;
 use super::terms::{OnOutage, RULES_VERSION};
 use crate::clearing::DemandIndex;
-use crate::units::TimeUs;
+use crate::units::{QuantityLots, TimeUs};
 
 impl Engine {
     pub(super) fn create(&mut self, wish: &CreateAuction, turn: &mut Turn<'_>) -> Result<Answer, Rejection> {
@@ -144,10 +144,17 @@ impl Engine {
         settlement: SettlementId,
         turn: &mut Turn<'_>,
     ) -> Result<Answer, Rejection> {
+        let is_id_taken = self.settlement_slots.contains_key(&settlement);
         let auction = self.auction_mut(auction)?;
         let is_early = reason == CloseReason::Schedule && auction.ends_at.is_none_or(|end| turn.now < end);
         if !auction.is_running() || is_early {
             return Err(auction.wrong_status("closed"));
+        }
+        if is_id_taken {
+            return Err(Rejection::InvalidTerms {
+                field: "settlement_id",
+                why: "it names another settlement",
+            });
         }
         let slot = auction.slot;
         match auction.clear() {
@@ -212,9 +219,13 @@ impl Auction {
         self.status = status;
         self.ends_at = Some(self.ends_at.map_or(now, |scheduled| scheduled.min(now)));
         self.index = None;
+        if status == AuctionStatus::Cancelled {
+            self.quote.allocated = QuantityLots(0);
+            self.quote.marginal_available = QuantityLots(0);
+        }
     }
 
-    fn wrong_status(&self, wish: &'static str) -> Rejection {
+    pub(super) fn wrong_status(&self, wish: &'static str) -> Rejection {
         Rejection::WrongStatus { auction: self.id, status: self.status, wish }
     }
 }
@@ -224,6 +235,19 @@ fn judge_terms(wish: &CreateAuction, now: TimeUs) -> Result<(), Rejection> {
     let invalid = |field, why| Err(Rejection::InvalidTerms { field, why });
     if terms.rules_version != RULES_VERSION {
         return invalid("rules_version", "it is not a version that this program knows");
+    }
+    if terms.settlement.quorum_ppm > 1_000_000 {
+        return invalid("settlement.quorum", "it must be at most 1");
+    }
+    // Rounded payments are whole tick × lot units then.
+    if terms.sale.money_unit.is_some_and(|unit| unit.ratio.numerator != 1 && unit.ratio.denominator != 1) {
+        return invalid(
+            "money_unit",
+            "it must be a whole multiple, or a whole part, of tick_size × lot_size",
+        );
+    }
+    if !terms.sale.net_long.is_empty() {
+        return invalid("net_long", "a live auction does not know what bidders hold");
     }
     let starts_at = terms.starts_at.map_or(now, |starts_at| starts_at.max(now));
     if end_after(starts_at, terms.end).is_some_and(|ends_at| ends_at <= starts_at) {

@@ -14,12 +14,14 @@ mod entry;
 mod event;
 mod event_bytes;
 mod ids;
+mod ledger;
 mod lifecycle;
 mod market;
 mod outcome;
 mod query;
 mod schedule;
 mod settlement;
+mod settling;
 mod state;
 mod terms;
 mod view;
@@ -40,4 +42,6 @@ pub use state::{AuctionState, AuctionStatus};
 pub use terms::{
     End, Executor, OnOutage, RULES_VERSION, SettlementStart, SettlementTerms, Terms, TimeoutPolicy,
 };
-pub use view::{Allocation, Asset, AuctionInfo, LiveBid, LiveBids, Posting, ResultPage, SettlementView};
+pub use view::{
+    Allocation, Asset, AuctionInfo, LiveBid, LiveBids, NetObligation, Posting, ResultPage, SettlementView,
+};

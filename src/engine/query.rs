@@ -9,12 +9,12 @@ use super::auction::Auction;
 use super::bids::NONE;
 use super::command::BidRef;
 use super::engine::{BidPlace, Engine};
-use super::event::{Event, EventAuction, Fact, ResultSummary, SettlementFact};
+use super::event::ResultSummary;
 use super::ids::{AuctionId, AuctionSlot, BidId, Party, PartyKey};
 use super::market::Market;
 use super::state::{AuctionState, AuctionStatus};
 use super::terms::Terms;
-use super::view::{Allocation, AuctionInfo, LiveBid, LiveBids, ResultPage, SettlementView};
+use super::view::{Allocation, AuctionInfo, LiveBid, LiveBids, ResultPage};
 use crate::clearing::{BidKind, Demand, DemandIndex};
 use crate::limits::PAGE_ENTRIES_MAX;
 use crate::units::{Money, PriceTicks, QuantityLots, TimeUs};
@@ -188,7 +188,7 @@ impl Engine {
     }
 }
 
-/// About results and settlements.
+/// About results.
 impl Engine {
     /// The result in numbers, once there is one.
     pub fn result_summary(&self, slot: AuctionSlot) -> Option<&ResultSummary> {
@@ -207,10 +207,7 @@ impl Engine {
     ) -> Result<ResultPage, Rejection> {
         let slot = self.slot_of(auction)?;
         let auction = self.at(slot);
-        let Some(outcome) = &auction.outcome else {
-            let (auction, status) = (auction.id, auction.status);
-            return Err(Rejection::WrongStatus { auction, status, wish: "asked for its result" });
-        };
+        let outcome = auction.outcome.as_ref().ok_or_else(|| auction.wrong_status("asked for its result"))?;
         let won = match party {
             Some(party) => {
                 auction.bidders.find(party).map_or(&[][..], |bidder| &auction.bidders.of(bidder).bids)
@@ -248,36 +245,10 @@ impl Engine {
         let (page, more) = page(won.iter().copied(), limit);
         (page.into_iter().map(|index| auction.allocation(index)).collect(), more)
     }
-
-    /// The settlement of an auction.
-    pub fn settlement(&self, auction: AuctionId, now: TimeUs) -> Result<SettlementView, Rejection> {
-        let slot = self.slot_of(auction)?;
-        let auction = self.at(slot);
-        match &auction.settlement {
-            Some(settlement) => Ok(settlement.view(auction.info(now))),
-            None => {
-                let (auction, status) = (auction.id, auction.status);
-                Err(Rejection::WrongStatus { auction, status, wish: "asked for its settlement" })
-            }
-        }
-    }
-
-    /// Where an auction's settlement stands; the change is the newest that everybody is told.
-    pub fn settlement_state(&self, slot: AuctionSlot) -> Option<&SettlementFact> {
-        self.at(slot).settlement.as_ref()?.told.as_ref().map(|told| &told.fact)
-    }
-
-    /// The newest settlement event of an auction that everybody is told.
-    pub fn settlement_event(&self, slot: AuctionSlot) -> Option<Event> {
-        let auction = self.at(slot);
-        let told = auction.settlement.as_ref()?.told.as_ref()?;
-        let place = EventAuction { slot, id: auction.id, offset: told.offset };
-        Some(Event { auction: Some(place), at: told.at, fact: Fact::Settlement(told.fact.clone()) })
-    }
 }
 
 impl Auction {
-    fn info(&self, now: TimeUs) -> AuctionInfo {
+    pub(super) fn info(&self, now: TimeUs) -> AuctionInfo {
         AuctionInfo {
             slot: self.slot,
             state: self.state(now),
@@ -295,7 +266,7 @@ impl Auction {
             status: self.bid_status(index),
             filled: won.map_or(QuantityLots(0), |won| won.filled),
             payment: won.map_or(Money(0), |won| won.payment),
-            at_margin: won.map(|won| won.at_margin),
+            at_margin: won.map(|_| self.bids.is_at_margin(index)),
             at: self.bids.times[index as usize],
             offset: self.bids.offsets[index as usize],
         }
@@ -309,7 +280,7 @@ impl Auction {
             client_bid_id: self.bids.client_ids[index as usize].clone(),
             filled: won.filled,
             payment: won.payment,
-            at_margin: won.at_margin,
+            at_margin: self.bids.is_at_margin(index),
         }
     }
 }

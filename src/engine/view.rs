@@ -91,8 +91,21 @@ pub struct SettlementView {
     pub ended_at: Option<TimeUs>,
     /// The participants, and what each has said (`None`: nothing yet).
     pub participants: Vec<(Party, Option<bool>)>,
+    /// What each party's account changes by, whoever carries it out.
+    pub obligations: Vec<NetObligation>,
     /// The trade as double-entry postings, once carried out by the ledger; each asset sums to zero.
     pub postings: Vec<Posting>,
+}
+
+/// All changes of one party's accounts together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetObligation {
+    /// Who.
+    pub party: Party,
+    /// Money received, less money paid, in tick × lot units.
+    pub money: i128,
+    /// Lots received, less lots given.
+    pub lots: i128,
 }
 
 /// One posting: a change of one party's account in one asset.
@@ -102,7 +115,7 @@ pub struct Posting {
     pub party: Party,
     /// In what.
     pub asset: Asset,
-    /// By how much: lots, or money in tick × lot units (settlement units where terms have a `money_unit`).
+    /// By how much: lots, or money in tick × lot units (rounded down to the terms' `money_unit`, if any).
     pub amount: i128,
 }
 
