@@ -59,6 +59,26 @@ pub(super) struct Totals {
     pub(super) phantom_bids: u64,
 }
 
+impl Totals {
+    pub(super) fn count(&mut self, wanted: Wanted) {
+        if wanted.is_phantom {
+            self.phantom_bids += 1;
+        } else {
+            self.real_bids += 1;
+            self.real_lots += wanted.quantity.0;
+        }
+    }
+
+    pub(super) fn discount(&mut self, wanted: Wanted) {
+        if wanted.is_phantom {
+            self.phantom_bids -= 1;
+        } else {
+            self.real_bids -= 1;
+            self.real_lots -= wanted.quantity.0;
+        }
+    }
+}
+
 impl Auction {
     /// Appends an event and returns its number.
     pub(super) fn tell(&mut self, turn: &mut Turn<'_>, fact: Fact) -> u64 {
@@ -149,24 +169,6 @@ impl Auction {
             std::cmp::Ordering::Greater => Standing::Above,
             std::cmp::Ordering::Equal => Standing::AtMargin,
             std::cmp::Ordering::Less => Standing::Below,
-        }
-    }
-
-    pub(super) fn count(&mut self, wanted: Wanted) {
-        if wanted.is_phantom {
-            self.totals.phantom_bids += 1;
-        } else {
-            self.totals.real_bids += 1;
-            self.totals.real_lots += wanted.quantity.0;
-        }
-    }
-
-    pub(super) fn discount(&mut self, wanted: Wanted) {
-        if wanted.is_phantom {
-            self.totals.phantom_bids -= 1;
-        } else {
-            self.totals.real_bids -= 1;
-            self.totals.real_lots -= wanted.quantity.0;
         }
     }
 

@@ -123,6 +123,41 @@ impl Bids {
         index
     }
 
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.ids.reserve(count);
+        self.bidders.reserve(count);
+        self.quantities.reserve(count);
+        self.prices.reserve(count);
+        self.flags.reserve(count);
+        self.priorities.reserve(count);
+        self.times.reserve(count);
+        self.offsets.reserve(count);
+        self.first_current_prices.reserve(count);
+        self.client_ids.reserve(count);
+        self.next_of_bidder.reserve(count);
+    }
+
+    /// Makes what follows from the columns: the order in time, of so many places, and the names. `false` if the
+    /// columns cannot be right. Whose next bid is which is left to the bidders.
+    pub(super) fn rebuild(&mut self, place_count: usize) -> bool {
+        if self.priorities.iter().any(|&place| place as usize >= place_count) {
+            return false;
+        }
+        self.next_of_bidder = vec![NONE; self.ids.len()];
+        // A place that no bid has any more may name any bid: that bid's own place is another.
+        self.by_priority = vec![0; place_count];
+        for (&place, index) in self.priorities.iter().zip(0..) {
+            self.by_priority[place as usize] = index;
+        }
+        for (client_id, index) in self.client_ids.iter().zip(0..) {
+            if let Some(client_id) = client_id {
+                self.by_client_id.insert(self.bidders[index as usize], client_id, index);
+            }
+        }
+        let is_marked = |index: u32| self.flags[index as usize] & CANCELLED != 0;
+        (0..self.count()).all(|index| is_marked(index) == self.cancelled.contains_key(&index))
+    }
+
     /// The bid that a bidder named so.
     pub(super) fn named(&self, bidder: u32, client_id: &str) -> Option<u32> {
         self.by_client_id.find(bidder, client_id, |index| self.has_name(index, bidder, client_id))

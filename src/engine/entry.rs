@@ -14,6 +14,9 @@ use super::ids::{AuctionId, AuctionSlot, BidId, Party};
 use crate::clearing::DemandError;
 use crate::limits::{CANCEL_ALL_BIDS_MAX, PRICE_TICKS_MAX, QUANTITY_LOTS_MAX};
 
+/// Most places in time that the bids of one auction ever take: amendments may take new ones.
+const PLACES_MAX: usize = u32::MAX as usize - 1;
+
 impl Engine {
     pub(super) fn submit(&mut self, wish: &SubmitBid, turn: &mut Turn<'_>) -> Result<AcceptedBid, Rejection> {
         let slot = self.slot_of(wish.auction)?;
@@ -137,6 +140,13 @@ impl Engine {
                 auction.judge_lowering(turn.now)?;
             }
             auction.judge_terms(new)?;
+            if auction.bids.by_priority.len() >= PLACES_MAX {
+                let max = PLACES_MAX as u64;
+                return Err(Rejection::CapacityReached {
+                    what: "the number of the auction's amendments",
+                    max,
+                });
+            }
             auction.change(index, new, turn)?
         };
         self.reschedule(slot);
@@ -223,7 +233,7 @@ impl Auction {
         index.add(demand(wanted)).map_err(not_taken)?;
         let price_before = self.quote.price;
         self.requote();
-        self.count(wanted);
+        self.totals.count(wanted);
         let bidder = self.bidders.number(&wish.party);
         self.bids.by_client_id.offer_seed(wish.salt);
         let index = self.bids.push(NewBid {
@@ -251,7 +261,7 @@ impl Auction {
         demand_index.remove(demand(wanted)).expect("a live bid's demand is in the index");
         let price_before = self.quote.price;
         self.requote();
-        self.discount(wanted);
+        self.totals.discount(wanted);
         let bidder = self.bids.bidders[index as usize];
         self.bidders.remove(bidder, index);
         let fact = Fact::BidCancelled {
@@ -273,8 +283,8 @@ impl Auction {
         demand_index.amend(demand(old), demand(new)).map_err(not_taken)?;
         let price_before = self.quote.price;
         self.requote();
-        self.discount(old);
-        self.count(new);
+        self.totals.discount(old);
+        self.totals.count(new);
         let priority_kept = new.price == old.price && new.quantity < old.quantity;
         self.bids.amend(index, new, turn.now, self.offset + 1, priority_kept);
         let fact = Fact::BidAmended { bid: self.fact(index), priority_kept, shown: self.bids.shown(index) };

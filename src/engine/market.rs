@@ -20,8 +20,8 @@ pub struct MarketEntry {
 /// See the module. Sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Market {
-    prices: BTreeMap<Arc<str>, MarketEntry>,
-    order_books: BTreeMap<Arc<str>, MarketEntry>,
+    pub(super) prices: BTreeMap<Arc<str>, MarketEntry>,
+    pub(super) order_books: BTreeMap<Arc<str>, MarketEntry>,
 }
 
 impl Market {

@@ -8,6 +8,7 @@ mod answer;
 mod auction;
 mod bidders;
 mod bids;
+mod bytes;
 mod command;
 mod engine;
 mod entry;
@@ -21,12 +22,16 @@ mod outcome;
 mod query;
 mod schedule;
 mod settlement;
+mod settlement_bytes;
 mod settling;
+mod snapshot;
 mod state;
 mod terms;
+mod terms_bytes;
 mod view;
 
 pub use answer::{AcceptedBid, Answer, BidStatus, BidView, Rejection};
+pub use bytes::BytesError;
 pub use command::{
     AffirmSettlement, AmendBid, BidRef, CancelBid, CloseReason, Command, CreateAuction, ReportSettlement,
     SettlementStep, SubmitBid,
