@@ -11,6 +11,7 @@ pub mod encode;
 mod fields;
 mod grids;
 mod json;
+pub mod market;
 mod message;
 pub mod record;
 mod stamp;
