@@ -228,7 +228,7 @@ impl ArchiveWriter {
         self.buffer.extend_from_slice(&self.last.0.to_le_bytes());
         self.buffer.extend_from_slice(&self.head.0);
         self.buffer.resize(start + FOOTER_BYTES, 0);
-        let crc = crc32c::crc32c(&self.buffer[start + 16..]);
+        let crc = crc32c::crc32c(&self.buffer[start + 12..]);
         self.buffer[start + 8..start + 12].copy_from_slice(&crc.to_le_bytes());
         self.flush()?;
         let unfinished = format!("{}{UNFINISHED_SUFFIX}", self.name);
@@ -311,7 +311,7 @@ impl ArchiveReader {
                 "the archive {name} has a format that this version does not read"
             )));
         }
-        if footer[..8] != END_MAGIC || u32_at(&footer, 8) != crc32c::crc32c(&footer[16..]) {
+        if footer[..8] != END_MAGIC || u32_at(&footer, 8) != crc32c::crc32c(&footer[12..]) {
             return corrupt(end_bytes, "the archive's end is not where the file ends");
         }
         let mut stream = StreamId([0; 16]);

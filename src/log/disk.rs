@@ -128,8 +128,12 @@ impl Files for DiskFiles {
         }
     }
 
-    fn folder(&self, name: &str) -> io::Result<Arc<dyn Files>> {
-        Ok(Arc::new(Self::make(self.path.join(name))?))
+    fn folder(&self, name: &str, access: Access) -> io::Result<Arc<dyn Files>> {
+        let path = self.path.join(name);
+        Ok(Arc::new(match access {
+            Access::Read => Self::existing(path)?,
+            Access::Write => Self::make(path)?,
+        }))
     }
 }
 
@@ -180,7 +184,8 @@ mod tests {
         assert_eq!(file.len_bytes().expect("has a length"), 4);
         assert!(files.create("one").is_err(), "it is there already");
         files.rename("one", "two").expect("renames");
-        files.folder("inner").expect("made");
+        files.folder("inner", Access::Write).expect("made");
+        assert!(files.folder("outer", Access::Read).is_err());
         files.sync_names().expect("syncs");
         assert_eq!(files.list().expect("lists"), ["two"]);
         assert!(files.free_bytes().expect("counts") > 0);

@@ -62,8 +62,8 @@ pub trait Files: Send + Sync + fmt::Debug {
     /// Takes the lock named `name` for this process, until the value given is dropped.
     fn lock(&self, name: &str) -> io::Result<Lock>;
 
-    /// The folder named `name` inside this one, made if it is not there.
-    fn folder(&self, name: &str) -> io::Result<Arc<dyn Files>>;
+    /// The folder named `name` inside this one; for writing it is made if it is not there.
+    fn folder(&self, name: &str, access: Access) -> io::Result<Arc<dyn Files>>;
 }
 
 /// What became of the attempt to take a lock.

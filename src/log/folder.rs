@@ -19,6 +19,7 @@ pub(super) const LOCK_FILE: &str = "lock";
 pub(super) const EPOCH_FILE: &str = "epoch";
 pub(super) const RUN_FILE: &str = "run";
 pub(super) const DURABLE_FILE: &str = "durable";
+pub(super) const BACKUP_FILE: &str = "backup";
 pub(super) const ARCHIVES_FOLDER: &str = "archives";
 
 const DURABLE_BYTES: usize = 32;
@@ -97,6 +98,33 @@ impl Run {
             }),
             _ => None,
         }
+    }
+}
+
+/// What a backup says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BackupNote {
+    pub identity: Identity,
+    pub end: Position,
+    pub chain: Hash,
+}
+
+impl BackupNote {
+    pub fn read(files: &dyn Files) -> Result<Option<Self>, LogError> {
+        let Some(note) = Note::read(files, BACKUP_FILE)? else { return Ok(None) };
+        let parsed = || {
+            Some(Self {
+                identity: Identity::from_note(&note)?,
+                end: Position(note.value("end")?.parse().ok()?),
+                chain: note.value("chain")?.parse().ok()?,
+            })
+        };
+        parsed().map(Some).ok_or_else(|| unreadable(BACKUP_FILE))
+    }
+
+    pub fn write(&self, files: &dyn Files) -> Result<(), LogError> {
+        let note = self.identity.to_note().with("end", self.end).with("chain", self.chain);
+        note.write(files, BACKUP_FILE)
     }
 }
 

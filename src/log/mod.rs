@@ -12,6 +12,7 @@
 //! Left out: threads, clocks and randomness, which callers bring.
 
 mod archive;
+mod backup;
 mod batch;
 mod chain;
 mod cursor;
@@ -21,6 +22,7 @@ mod file_log;
 mod files;
 mod folder;
 mod format;
+mod inspect;
 mod memory;
 mod names;
 mod note;
@@ -34,16 +36,19 @@ mod shared;
 mod snapshot;
 mod stored;
 pub mod testing;
+mod walk;
 
 use std::sync::Arc;
 
 pub use archive::{ArchiveReader, ArchiveSummary, ArchiveWriter, ArchivedRecord, Archives};
+pub use backup::{Copied, backup, backup_on, restore, restore_on, salvage};
 pub use batch::{Batch, Continues};
 pub use chain::{ChainBreak, Heads};
 pub use disk::DiskFiles;
 pub use error::{Damage, LogError};
 pub use files::{Access, File, Files, Lock};
 pub use format::{BATCH_BYTES_MAX, LogId, record_hash};
+pub use inspect::{FolderReader, Report, read_folder, verify, verify_on};
 pub use memory::MemoryLog;
 pub use names::{Durability, Epoch, Hash, NotHex, Position, Space, StreamId, Term, Ticket, Urgency};
 pub use open::{EpochChange, Fresh, Opened, Options, Origin, Recovery, open, open_on};

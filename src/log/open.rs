@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 
 use super::archive::Archives;
-use super::chain::Heads;
 use super::disk::DiskFiles;
 use super::error::{Damage, LogError};
 use super::file_log::{FileLog, begin_segment, first_header};
@@ -17,10 +16,11 @@ use super::format::LogId;
 use super::names::{Durability, Epoch, Position};
 use super::pool::{Pool, making};
 use super::ram::RamFiles;
-use super::recovery::{Before, Found, Voucher, Walked, corrupt, find_segments, settle, vouched_behind, walk};
+use super::recovery::{Known, recover};
 use super::segment::SEGMENT_HEADER_BYTES;
 use super::shared::{Names, Shared, Written};
 use super::snapshot::Snapshots;
+use super::walk::{Begin, Walk, find_segments};
 use super::{Log, MemoryLog};
 
 /// How a log is to be kept.
@@ -162,8 +162,15 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
     }
     let durable = Arc::new(AtomicU64::new(0));
     let (snapshots, snapshot) = Snapshots::open(Arc::clone(&files), log_id, Arc::clone(&durable))?;
+    let known = Known {
+        log_id,
+        durable_mark,
+        snapshot: snapshot.as_ref().map_or(Position::START, |heads| heads.position),
+        last_run,
+    };
     let found = find_segments(&*files, log_id, Access::Write)?;
-    let walked = recover(&*files, &found, log_id, snapshot, durable_mark, last_run)?;
+    let mut walk = Walk::new(found, Begin::AtSnapshot, snapshot, durable_mark, log_id)?;
+    recover(&*files, &mut walk, known)?;
 
     let epoch = match last_run {
         Some(Run::Running { durability: Durability::Os }) => {
@@ -176,7 +183,7 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
         Some(_) => EpochChange::Kept,
     };
     Run::Running { durability: options.durability }.write(&*files)?;
-    let mark = mark_durable(&*files, log_id, walked.heads.position)?;
+    let mark = mark_durable(&*files, log_id, walk.heads.position)?;
     match pool.fill(1) {
         Err(error) if !is_full(&error) => return Err(making(error)),
         _ => {}
@@ -189,10 +196,10 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
             Some(Run::Running { .. }) => Origin::Unclean,
         },
         epoch,
-        start: found[0].base(),
-        end: walked.heads.position,
-        checked_batch_count: walked.batch_count,
-        cut: walked.stopped_at,
+        start: walk.segments[0].header.base,
+        end: walk.heads.position,
+        checked_batch_count: walk.batch_count,
+        cut: walk.stopped_at,
     };
     let written = Written { end: recovery.end, unsynced: Vec::new(), names: Names::Synced };
     let shared = Shared {
@@ -202,7 +209,7 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
         durability: options.durability,
         pool,
         snapshots: snapshots.clone(),
-        segments: RwLock::new(walked.segments),
+        segments: RwLock::new(walk.segments),
         durable,
         written: Mutex::new(written),
         sync_turn: Mutex::new(mark),
@@ -210,10 +217,10 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
     };
     shared.publish(recovery.end);
     let archives = files
-        .folder(ARCHIVES_FOLDER)
+        .folder(ARCHIVES_FOLDER, Access::Write)
         .map_err(|error| LogError::io(format!("opening {ARCHIVES_FOLDER}"), error))?;
     Ok(Opened {
-        log: Box::new(FileLog::new(Arc::new(shared), walked.heads, lock)),
+        log: Box::new(FileLog::new(Arc::new(shared), walk.heads, lock)),
         snapshots,
         archives: Archives::new(archives, log_id),
         recovery,
@@ -262,47 +269,6 @@ fn create_first_segment(
     let spare = pool.take(super::Urgency::Urgent).map_err(making)?.ok_or(LogError::Full)?;
     let segment = begin_segment(files, &spare, first_header(log_id)).map_err(failed)?;
     segment.file.sync().and_then(|()| files.sync_names()).map_err(failed)
-}
-
-fn recover(
-    files: &dyn Files,
-    found: &[Found],
-    log_id: LogId,
-    snapshot: Option<Heads>,
-    durable_mark: Position,
-    last_run: Option<Run>,
-) -> Result<Walked, LogError> {
-    let mut vouchers = vec![Voucher { position: durable_mark, who: "the durable mark" }];
-    if let Some(heads) = &snapshot {
-        vouchers.push(Voucher { position: heads.position, who: "the newest snapshot" });
-    }
-    if let Some(Run::Closed { end, .. }) = last_run {
-        vouchers.push(Voucher { position: end, who: "the clean close of the last run" });
-    }
-    let walked = walk(found, Before { log_id, snapshot, durable_mark, on_batch: &mut |_| {} })?;
-    if walked.stopped_at.is_some() {
-        vouchers.push(vouched_behind(found, &walked, log_id)?);
-    }
-    let end = walked.heads.position;
-    let highest = vouchers.into_iter().max_by_key(|voucher| voucher.position);
-    if let Some(voucher) = highest.filter(|voucher| voucher.position > end) {
-        let mut damage = walked.stopped_at.clone().unwrap_or_else(|| walked.end_of_log());
-        damage.what = format!(
-            "{}, though the records before position {} were durable ({} says so)",
-            damage.what, voucher.position, voucher.who
-        );
-        return Err(corrupt(damage));
-    }
-    if let Some(Run::Closed { end: closed_at, chain }) = last_run
-        && (closed_at, chain) != (end, walked.heads.chain)
-    {
-        let mut damage = walked.end_of_log();
-        damage.what =
-            format!("the last run was closed at position {closed_at} with another chain ({RUN_FILE})");
-        return Err(corrupt(damage));
-    }
-    settle(files, found, &walked, durable_mark)?;
-    Ok(walked)
 }
 
 fn mark_durable(files: &dyn Files, log_id: LogId, durable: Position) -> Result<DurableMark, LogError> {

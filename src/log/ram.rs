@@ -83,7 +83,7 @@ impl Files for RamFiles {
         Ok(Lock::Taken(Box::new(())))
     }
 
-    fn folder(&self, name: &str) -> io::Result<Arc<dyn Files>> {
+    fn folder(&self, name: &str, _access: Access) -> io::Result<Arc<dyn Files>> {
         let mut folders = self.folders.lock();
         let fresh = || Arc::new(Self::within(Arc::clone(&self.room)));
         Ok(Arc::clone(folders.entry(name.to_owned()).or_insert_with(fresh)) as Arc<dyn Files>)
@@ -141,7 +141,10 @@ mod tests {
         let files = RamFiles::new(10);
         let one = files.create("one").expect("not there yet");
         assert_eq!(one.write_at(0, b"123456").expect("fits"), 6);
-        let two = files.folder("inner").and_then(|inner| inner.create("two")).expect("not there yet");
+        let two = files
+            .folder("inner", Access::Write)
+            .and_then(|inner| inner.create("two"))
+            .expect("not there yet");
         assert!(
             matches!(two.write_at(0, b"12345"), Err(error) if error.kind() == io::ErrorKind::StorageFull)
         );

@@ -7,10 +7,10 @@ use super::cursor::Cursor;
 use super::error::{Damage, LogError};
 use super::format::{BatchHeader, Broken};
 use super::names::{Hash, Position};
-use super::recovery::corrupt;
 use super::segment::{SEGMENT_HEADER_BYTES, Segment};
 use super::shared::Shared;
 use super::stored::StoredBatch;
+use super::walk::corrupt;
 
 pub(super) struct Reader {
     shared: Arc<Shared>,

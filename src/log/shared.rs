@@ -139,24 +139,22 @@ impl LogHandle for Handle {
     fn trim(&self, to: Position) -> Result<(), LogError> {
         let shared = &*self.0;
         let to = to.min(shared.snapshots.covered());
-        let mut removed = false;
         loop {
-            // The file goes first: if that fails the segment is still read from.
             let name = {
                 let segments = shared.segments.read();
                 match segments.get(1) {
                     Some(second) if second.header.base <= to => segments[0].name.clone(),
-                    _ => break,
+                    _ => return Ok(()),
                 }
             };
-            shared.files.remove(&name).map_err(|error| LogError::io(format!("removing {name}"), error))?;
+            // The file goes before it is forgotten, and for good before the next one: a crash leaves no gap.
+            shared
+                .files
+                .remove(&name)
+                .and_then(|()| shared.files.sync_names())
+                .map_err(|error| LogError::io(format!("removing {name}"), error))?;
             shared.segments.write().remove(0);
-            removed = true;
         }
-        if removed {
-            shared.files.sync_names().map_err(|error| LogError::io("syncing the data folder", error))?;
-        }
-        Ok(())
     }
 
     fn space(&self) -> Space {

@@ -164,7 +164,7 @@ fn encode(heads: &Heads, log_id: LogId, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// What follows the heads in a snapshot.
-struct Rest {
+pub(super) struct Rest {
     start: u64,
     bytes: usize,
     crc: u32,
@@ -196,7 +196,7 @@ fn read_exact(file: &dyn File, name: &str, offset: u64, into: &mut [u8]) -> Resu
     }
 }
 
-fn read_heads(files: &dyn Files, name: &str, log_id: LogId) -> Result<(Heads, Rest), LogError> {
+pub(super) fn read_heads(files: &dyn Files, name: &str, log_id: LogId) -> Result<(Heads, Rest), LogError> {
     let (file, length) = open_file(files, name)?;
     let mut fields = [0; FIELDS_BYTES];
     read_exact(&*file, name, 0, &mut fields)?;

@@ -34,6 +34,11 @@ impl<'a> StoredBatch<'a> {
         Self { header, spans, bytes }
     }
 
+    /// It as stored.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The position of its first record.
     pub fn position(&self) -> Position {
         self.header.position

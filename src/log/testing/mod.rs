@@ -108,6 +108,17 @@ impl SimDisk {
         Arc::new(self.clone())
     }
 
+    /// The folder named `name` inside this one.
+    pub fn subfolder(&self, name: &str) -> Self {
+        let mut disk = self.shared.disk.lock();
+        let fresh = disk.folders.len();
+        let folder = *disk.folders[self.folder].folders.entry(name.to_owned()).or_insert(fresh);
+        if folder == fresh {
+            disk.folders.push(Folder::default());
+        }
+        Self { shared: Arc::clone(&self.shared), folder }
+    }
+
     /// Everything that changed or synced something so far, one line each.
     pub fn operations(&self) -> Vec<String> {
         self.shared.disk.lock().operations.clone()
@@ -345,15 +356,12 @@ impl Files for SimDisk {
         Ok(Lock::Taken(Box::new(SimLock { shared: Arc::clone(&self.shared), key, life: disk.life })))
     }
 
-    fn folder(&self, name: &str) -> io::Result<Arc<dyn Files>> {
-        let mut disk = self.shared.disk.lock();
-        disk.check_alive(disk.life)?;
-        let fresh = disk.folders.len();
-        let folder = *disk.folders[self.folder].folders.entry(name.to_owned()).or_insert(fresh);
-        if folder == fresh {
-            disk.folders.push(Folder::default());
+    fn folder(&self, name: &str, _access: Access) -> io::Result<Arc<dyn Files>> {
+        {
+            let disk = self.shared.disk.lock();
+            disk.check_alive(disk.life)?;
         }
-        Ok(Arc::new(Self { shared: Arc::clone(&self.shared), folder }))
+        Ok(Arc::new(self.subfolder(name)))
     }
 }
 
