@@ -393,7 +393,7 @@ fn what_lies_before_the_damage_can_be_salvaged() {
     let damage = damage_of(open(&data, options(), fresh()));
     assert_eq!(damage.file, "segment-0000000002");
     let report = verify(&data).expect("reads what it can");
-    assert_eq!(report.damage, [damage.clone()]);
+    assert_eq!(report.damage, std::slice::from_ref(&damage));
     assert_eq!(report.segment_count, 3, "what lies behind the damage is checked as well");
 
     assert!(matches!(backup(&data, &place.path().join("no")), Err(LogError::Corrupt(_))));
