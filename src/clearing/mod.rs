@@ -4,6 +4,7 @@ mod allocation;
 mod bid;
 mod caps;
 mod clear;
+mod fixed_point;
 mod index;
 mod interval;
 mod kill;
@@ -11,6 +12,10 @@ mod payment;
 mod price;
 mod result;
 mod supply;
+mod supply_build;
+mod supply_curve;
+mod supply_memo;
+mod supply_ratio;
 mod terms;
 
 pub use bid::{Bid, BidSource, Want};

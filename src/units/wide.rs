@@ -26,6 +26,11 @@ impl<const N: usize> Wide<N> {
         fits.then_some(u128::from(self.0[0]) | u128::from(self.0[1]) << 64)
     }
 
+    /// The number, where it fits 64 bits.
+    pub fn to_u64(self) -> Option<u64> {
+        self.to_u128().and_then(|value| u64::try_from(value).ok())
+    }
+
     pub fn is_zero(&self) -> bool {
         self.0.iter().all(|&limb| limb == 0)
     }
@@ -43,7 +48,7 @@ impl<const N: usize> Wide<N> {
             let (sum, first) = self.0[index].overflowing_add(other.0[index]);
             let (sum, second) = sum.overflowing_add(u64::from(carry));
             *limb = sum;
-            carry = first || second;
+            carry = first | second;
         }
         (!carry).then_some(Self(limbs))
     }
@@ -55,7 +60,7 @@ impl<const N: usize> Wide<N> {
             let (difference, first) = self.0[index].overflowing_sub(other.0[index]);
             let (difference, second) = difference.overflowing_sub(u64::from(borrow));
             *limb = difference;
-            borrow = first || second;
+            borrow = first | second;
         }
         (!borrow).then_some(Self(limbs))
     }
@@ -124,6 +129,43 @@ impl<const N: usize> Wide<N> {
             shifted[index] = limb;
         }
         Self(shifted)
+    }
+
+    /// Shifted towards the bottom; what leaves it is lost.
+    pub fn shifted_right(&self, bits: u32) -> Self {
+        let (limbs, bits) = (bits as usize / 64, bits % 64);
+        let mut shifted = [0; N];
+        for index in limbs..N {
+            let mut limb = self.0[index] >> bits;
+            if bits > 0 && index + 1 < N {
+                limb |= self.0[index + 1] << (64 - bits);
+            }
+            shifted[index - limbs] = limb;
+        }
+        Self(shifted)
+    }
+
+    /// The greatest common divisor; of 0 and a number, that number.
+    pub fn gcd(self, other: Self) -> Self {
+        if self.is_zero() || other.is_zero() {
+            return if self.is_zero() { other } else { self };
+        }
+        let (own_zeros, other_zeros) = (self.trailing_zeros(), other.trailing_zeros());
+        let mut left = self.shifted_right(own_zeros);
+        let mut right = other.shifted_right(other_zeros);
+        while left != right {
+            if left < right {
+                std::mem::swap(&mut left, &mut right);
+            }
+            let difference = left.checked_sub(&right).expect("left is the greater");
+            left = difference.shifted_right(difference.trailing_zeros());
+        }
+        left.shifted_left(own_zeros.min(other_zeros))
+    }
+
+    fn trailing_zeros(&self) -> u32 {
+        let bottom = self.0.iter().position(|&limb| limb != 0);
+        bottom.map_or(64 * N as u32, |index| 64 * index as u32 + self.0[index].trailing_zeros())
     }
 }
 
