@@ -7,6 +7,7 @@ pub mod config;
 pub mod frames;
 pub mod identity;
 pub mod jwt;
+pub mod rest;
 mod settings;
 pub mod tls;
 pub mod window;

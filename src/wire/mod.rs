@@ -13,6 +13,7 @@ mod grids;
 mod json;
 pub mod market;
 mod message;
+pub mod operation;
 pub mod record;
 mod stamp;
 pub mod terms;
