@@ -4,8 +4,11 @@
 //! piped; everything said to people about problems goes to standard error. Exit status:
 //! 0 done, 1 it failed while running, 2 it was asked for wrongly.
 
+mod clear;
 mod config;
+mod plot;
 mod settings;
+mod table;
 mod token;
 
 use std::io::Write as _;
@@ -29,6 +32,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Clear(clear::Arguments),
     Token(token::Arguments),
     Config(config::Arguments),
 }
@@ -37,11 +41,14 @@ enum Command {
 enum Failure {
     /// It was asked for wrongly: arguments, configuration or input.
     Usage(String),
+    /// It ran to its end, and its results say what was bad.
+    InResults,
 }
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Clear(arguments) => clear::run(&arguments),
         Command::Token(arguments) => token::run(arguments),
         Command::Config(arguments) => config::run(&arguments),
     };
@@ -51,6 +58,7 @@ pub fn run() -> ExitCode {
             complain(&why);
             ExitCode::from(2)
         }
+        Err(Failure::InResults) => ExitCode::FAILURE,
     }
 }
 

@@ -43,6 +43,15 @@ pub(crate) struct Unread<'a> {
     start: usize,
 }
 
+/// Reads a document.
+pub(crate) fn read(document: &[u8]) -> Result<Value<'_>, DocumentError> {
+    let mut reader = Reader::new(document)?;
+    reader.space();
+    let value = reader.value(0)?;
+    reader.end()?;
+    Ok(value)
+}
+
 /// Reads a document that is one object. The array under the key `apart`, if there is one, is set apart.
 pub(crate) fn read_object<'a>(
     document: &'a [u8],
@@ -63,13 +72,10 @@ pub(crate) fn read_object<'a>(
         if apart != Some(key) || reader.peek() != Some(b'[') {
             return Ok(false);
         }
-        unread = Some(Unread { document: text, start: reader.place });
+        unread = Some(Unread { document: reader.text, start: reader.place });
         reader.elements(1, &mut |_| ()).map(|()| true)
     })?;
-    reader.space();
-    if reader.place != text.len() {
-        return Err(reader.error("text after the end"));
-    }
+    reader.end()?;
     Ok((members, unread))
 }
 
@@ -172,6 +178,20 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn new(document: &'a [u8]) -> Result<Self, DocumentError> {
+        match std::str::from_utf8(document) {
+            Ok(text) => Ok(Self { text, place: 0 }),
+            Err(error) => {
+                Err(DocumentError { problem: "not UTF-8".into(), byte: error.valid_up_to(), key: None })
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<(), DocumentError> {
+        self.space();
+        if self.place < self.text.len() { Err(self.error("text after the end")) } else { Ok(()) }
+    }
+
     fn error(&self, problem: impl Into<String>) -> DocumentError {
         DocumentError { problem: problem.into(), byte: self.place, key: None }
     }

@@ -2,6 +2,7 @@
 //! the one table of codes. JSON's names and decimals end here; nothing below
 //! knows them, nothing above invents them. No state.
 
+pub mod auction_json;
 mod channel;
 mod close;
 mod code;
