@@ -69,7 +69,7 @@ pub enum Taken<'a> {
     Ping(&'a [u8]),
     /// A pong.
     Pong,
-    /// The peer closes, with this code; `None` where it gave none.
+    /// The peer closes, with this code; `None` where it gave none, or did not mask it.
     Close(Option<u16>),
 }
 
@@ -206,6 +206,9 @@ impl Inbound {
                     self.count_control(limits, now)?;
                     let payload = &mut bytes[start..end];
                     unmask(payload, frame.mask);
+                    if frame.mask.is_none() {
+                        return Ok((end, Taken::Close(None)));
+                    }
                     return Ok((end, read_control(control, payload)?));
                 }
                 OpCode::Data(data) => {

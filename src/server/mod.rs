@@ -1,15 +1,35 @@
 //! The WebSocket and REST server: sockets, sessions, sign-in, limits, TLS. No
 //! rules of the market live here.
+//!
+//! From the socket up: `poller`, `transport` and `listener` name the system; `frames`,
+//! `outbox`, `backlog`, `timers` and `window` are plain state; `sockets` holds all
+//! connections of a shard and `shard` its turn; `handler` is the line above which
+//! bytes mean something.
 
+mod alarms;
 pub mod auth;
+mod backlog;
 mod claims;
 pub mod config;
+mod connection;
+pub mod echo;
 pub mod frames;
+mod handler;
+mod http;
 pub mod identity;
 pub mod jwt;
+mod listener;
+mod outbox;
+mod poller;
 pub mod rest;
 mod settings;
+mod shard;
+mod sockets;
+mod threads;
+mod timers;
 pub mod tls;
+mod transport;
+mod upgrade;
 pub mod window;
 
 pub use claims::{ClaimError, ROLES, permission, role_permissions};

@@ -1,0 +1,50 @@
+//! What a shard does with its connections: the line between moving bytes and meaning.
+
+use super::connection::{ConnectionId, Gone};
+use super::frames::{Kind, Violation};
+use super::sockets::Sockets;
+use crate::units::TimeUs;
+
+/// What a connection brought along from its handshake.
+#[derive(Debug, Clone, Default)]
+pub struct Hello {
+    /// The token of an `Authorization: Bearer` header.
+    pub token: Option<Box<str>>,
+}
+
+/// The one who is asked about everything that happens on a shard's connections.
+///
+/// All calls come from the shard's thread. None may block, and none takes longer than the others can wait.
+pub trait Handler: 'static {
+    /// A connection stands.
+    fn opened(&mut self, sockets: &mut Sockets, id: ConnectionId, hello: Hello);
+
+    /// A whole message came in; its bytes may be overwritten. Text is valid UTF-8. To stop reading
+    /// this connection for now, pause it.
+    fn message(&mut self, sockets: &mut Sockets, id: ConnectionId, kind: Kind, payload: &mut [u8]);
+
+    /// The peer broke the protocol; the connection is closed right after this call.
+    fn violated(&mut self, _sockets: &mut Sockets, _id: ConnectionId, _violation: Violation) {}
+
+    /// The time asked for with [`Sockets::set_due`] has come.
+    fn due(&mut self, _sockets: &mut Sockets, _id: ConnectionId) {}
+
+    /// Everything that waited for a slow peer has been sent.
+    fn drained(&mut self, _sockets: &mut Sockets, _id: ConnectionId) {}
+
+    /// The connection is over: nothing more comes from it, and nothing more is sent to it.
+    fn gone(&mut self, sockets: &mut Sockets, id: ConnectionId, gone: Gone);
+
+    /// Once in each turn, after everything that came in and before anything is sent.
+    fn turn(&mut self, _sockets: &mut Sockets) {}
+
+    /// When a turn is needed even if nothing comes in.
+    fn next_due(&self) -> Option<TimeUs> {
+        None
+    }
+
+    /// Whether no new connections are taken.
+    fn is_closing(&self) -> bool {
+        false
+    }
+}

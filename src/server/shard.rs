@@ -1,0 +1,310 @@
+//! A turn of a shard: time, new connections, what came in, what the handler has to
+//! say, and one write for each connection that gets something.
+//!
+//! The thread that runs this owns its connections alone; nothing in here is locked.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use hyper::body::Bytes;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::alarms::Alarms;
+use super::connection::{ConnectionId, Gone, Phase};
+use super::frames::{Taken, Violation};
+use super::handler::{Handler, Hello};
+use super::listener::Seat;
+use super::outbox::PONG;
+use super::sockets::Sockets;
+use super::transport::{Received, Transport};
+use crate::host::Clock;
+use crate::units::TimeUs;
+use crate::wire::CloseCode;
+
+/// Bytes read at a time; also how much unread input a connection may leave behind.
+const READ_BYTES: usize = 64 * 1024;
+/// Reads of one connection in a turn, so that none of them starves the others.
+const READS_MAX: usize = 4;
+
+/// One shard: its connections, and the one who is asked about them.
+pub struct Shard<H> {
+    clock: Arc<dyn Clock>,
+    door: Rc<Door>,
+    sockets: Sockets,
+    handler: H,
+    buffer: Vec<u8>,
+}
+
+/// Where upgraded connections come in, and how a shard is woken.
+pub struct Door {
+    arrivals: RefCell<Vec<Arrival>>,
+    /// Wakes the shard, from any thread.
+    pub notify: Arc<Notify>,
+    /// The shard's alarms.
+    pub alarms: Rc<Alarms>,
+}
+
+/// A connection whose handshake is done.
+pub struct Arrival {
+    /// Its socket.
+    pub transport: Transport,
+    /// What was read behind the handshake.
+    pub early: Bytes,
+    /// What the handshake said.
+    pub hello: Hello,
+    /// Its place among the server's connections.
+    pub seat: Option<Seat>,
+}
+
+impl Door {
+    /// A closed room's only door.
+    pub fn new(clock: Arc<dyn Clock>, notify: Arc<Notify>) -> Rc<Self> {
+        let alarms = Alarms::new(clock, Arc::clone(&notify));
+        Rc::new(Self { arrivals: RefCell::default(), notify, alarms })
+    }
+
+    /// Hands a connection over to the shard.
+    pub fn enter(&self, arrival: Arrival) {
+        self.arrivals.borrow_mut().push(arrival);
+        self.notify.notify_one();
+    }
+}
+
+impl<H: Handler> Shard<H> {
+    /// A shard without connections; in the runtime that calls.
+    pub fn new(clock: Arc<dyn Clock>, door: Rc<Door>, sockets: Sockets, handler: H) -> Self {
+        Self { clock, door, sockets, handler, buffer: vec![0; 2 * READ_BYTES] }
+    }
+
+    /// Serves until the handler is closing and the last connection is gone. `accepting` is stopped
+    /// once it is closing.
+    pub async fn run(mut self, accepting: JoinHandle<()>) -> io::Result<()> {
+        let mut timer = pin!(sleep_until(Instant::now()));
+        let notify = Arc::clone(&self.door.notify);
+        let mut notified = pin!(notify.notified());
+        loop {
+            self.turn()?;
+            if self.handler.is_closing() {
+                accepting.abort();
+                if self.sockets.is_empty() {
+                    return Ok(());
+                }
+            }
+            let due = self.next_due();
+            self.door.alarms.note_next_turn(due);
+            let sleep = due.and_then(|due| self.clock.sleep_until(due));
+            if let Some(sleep) = sleep {
+                timer.as_mut().reset(Instant::now() + sleep);
+            }
+            let mut has_waited = false;
+            poll_fn(|context| {
+                let mut is_ready = self.sockets.poller.poll(context)?.is_ready();
+                if notified.as_mut().poll(context).is_ready() {
+                    notified.set(notify.notified());
+                    is_ready = true;
+                }
+                is_ready |= self.sockets.has_unread();
+                is_ready |= sleep.is_some() && timer.as_mut().poll(context).is_ready();
+                if is_ready {
+                    return Poll::Ready(io::Result::Ok(()));
+                }
+                has_waited = true;
+                Poll::Pending
+            })
+            .await?;
+            if !has_waited {
+                // The thread's other tasks (handshakes, REST) get their share between turns.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn next_due(&self) -> Option<TimeUs> {
+        let dues = [self.sockets.timers.next_due(), self.handler.next_due(), self.door.alarms.next_due()];
+        dues.into_iter().flatten().min()
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        self.sockets.now = self.clock.now();
+        self.door.alarms.expire(self.sockets.now);
+        self.expire();
+        self.admit();
+        for id in std::mem::take(&mut self.sockets.unread) {
+            self.read(id);
+        }
+        self.sockets.poller.fetch()?;
+        for index in 0..self.sockets.poller.count() {
+            let ready = self.sockets.poller.ready(index);
+            let id = ConnectionId::from_number(ready.token);
+            if ready.writable {
+                self.sockets.drain(id);
+            }
+            if ready.readable {
+                if let Some(connection) = self.sockets.get(id) {
+                    connection.has_hung_up |= ready.ended;
+                }
+                self.read(id);
+            }
+        }
+        self.handler.turn(&mut self.sockets);
+        self.tell();
+        self.sockets.flush();
+        self.tell();
+        self.sockets.sweep();
+        Ok(())
+    }
+
+    fn expire(&mut self) {
+        let mut due = Vec::new();
+        let now = self.sockets.now;
+        self.sockets.timers.expire(now, |id| due.push(id));
+        for id in due {
+            let Some(connection) = self.sockets.get(id) else { continue };
+            if connection.timer.is_some_and(|timer| timer > now) {
+                continue;
+            }
+            connection.timer = None;
+            if self.sockets.give_up(id) {
+                continue;
+            }
+            let limits = self.sockets.frame_limits;
+            let Some(connection) = self.sockets.get(id) else { continue };
+            let is_open = connection.phase == Phase::Open;
+            if is_open && connection.inbound.due(&limits).is_some_and(|due| due <= now) {
+                self.fail(id, Violation::Flood("the message takes too long"));
+            } else if is_open && connection.handler_due.is_some_and(|due| due <= now) {
+                connection.handler_due = None;
+                self.handler.due(&mut self.sockets, id);
+            }
+            self.sockets.arm(id);
+        }
+    }
+
+    fn admit(&mut self) {
+        for arrival in self.door.arrivals.take() {
+            let Some(id) = self.sockets.insert(arrival.transport, arrival.seat) else { continue };
+            if let Some(connection) = self.sockets.get(id) {
+                connection.inbound.keep(&arrival.early);
+            }
+            self.handler.opened(&mut self.sockets, id, arrival.hello);
+        }
+    }
+
+    /// Reads a connection until it has no more, or has had its share.
+    fn read(&mut self, id: ConnectionId) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut is_done = false;
+        for _ in 0..READS_MAX {
+            if !self.read_once(id, &mut buffer) {
+                is_done = true;
+                break;
+            }
+        }
+        if !is_done {
+            self.sockets.unread.push(id);
+        }
+        self.buffer = buffer;
+    }
+
+    /// Whether there may be more to read at once.
+    fn read_once(&mut self, id: ConnectionId, buffer: &mut [u8]) -> bool {
+        let Some(connection) = self.sockets.get(id) else { return false };
+        if connection.is_paused {
+            return false;
+        }
+        let kept = connection.inbound.restore(buffer);
+        let room = (kept + READ_BYTES).min(buffer.len());
+        let received = match kept {
+            // A connection that was paused behind a whole buffer is read no further before that is done with.
+            READ_BYTES.. => Ok(Received::Some(0)),
+            _ => connection.transport.receive(&mut buffer[kept..room]),
+        };
+        let is_open = connection.phase == Phase::Open;
+        let (count, may_be_more, is_over) = match received {
+            Ok(Received::Some(count)) => (count, true, false),
+            Ok(Received::Last(count)) => (count, connection.has_hung_up, false),
+            Ok(Received::Nothing) => (0, false, false),
+            Ok(Received::End) => (0, false, true),
+            Err(_) => {
+                self.sockets.remove(id, Gone::Broken);
+                return false;
+            }
+        };
+        if is_open {
+            self.process(id, &mut buffer[..kept + count]);
+        }
+        if is_over {
+            self.sockets.end(id);
+        }
+        may_be_more
+    }
+
+    /// Takes the frames in `bytes`.
+    fn process(&mut self, id: ConnectionId, mut bytes: &mut [u8]) {
+        let (limits, now) = (self.sockets.frame_limits, self.sockets.now);
+        loop {
+            let Some(connection) = self.sockets.get(id) else { return };
+            if connection.phase != Phase::Open {
+                return;
+            }
+            if connection.is_paused {
+                return connection.inbound.keep(bytes);
+            }
+            let (used, taken) = match connection.inbound.take(bytes, &limits, now) {
+                Ok(taken) => taken,
+                Err(violation) => return self.fail(id, violation),
+            };
+            if !matches!(taken, Taken::Nothing) {
+                connection.heard_at = now;
+            }
+            match taken {
+                Taken::Nothing => {
+                    if connection.inbound.due(&limits).is_some() {
+                        self.sockets.arm(id);
+                    }
+                    return;
+                }
+                Taken::Message(kind, mut payload) => {
+                    self.handler.message(&mut self.sockets, id, kind, payload.bytes());
+                }
+                Taken::Ping(payload) => self.sockets.send_frame(id, PONG, payload),
+                Taken::Pong => {}
+                Taken::Close(code) => {
+                    return self.sockets.close_with(id, code, "", Gone::Left(code));
+                }
+            }
+            bytes = &mut bytes[used..];
+        }
+    }
+
+    fn fail(&mut self, id: ConnectionId, violation: Violation) {
+        self.handler.violated(&mut self.sockets, id, violation);
+        let code = match violation {
+            Violation::Protocol(_) => CloseCode::ProtocolError,
+            Violation::Binary => CloseCode::BinaryFrame,
+            Violation::Utf8 => CloseCode::InvalidUtf8,
+            Violation::Flood(_) => CloseCode::ControlFlood,
+            Violation::TooLarge => CloseCode::TooLarge,
+        };
+        self.sockets.close(id, code);
+    }
+
+    /// Tells the handler who is gone and whose queue has drained.
+    fn tell(&mut self) {
+        while let Some((id, gone)) = self.sockets.gone.pop() {
+            self.handler.gone(&mut self.sockets, id, gone);
+        }
+        while let Some(id) = self.sockets.drained.pop() {
+            if self.sockets.is_open(id) {
+                self.handler.drained(&mut self.sockets, id);
+            }
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! All WebSocket connections of a shard: what they are to be sent, when they are due,
+//! and how they end. Reading them, and asking the handler, is the shard's part.
+//!
+//! Nothing is written while a turn lasts. Each connection that got something is written
+//! to once, at the turn's end, from one buffer shared by all; a connection has memory of
+//! its own only for what its socket did not take.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use super::backlog::{Backlog, Fill, QueueTotals};
+use super::connection::{CONNECTIONS_MAX, Connection, ConnectionId, Gone, Phase};
+use super::frames::FrameLimits;
+use super::listener::Seat;
+use super::outbox::{self, Chain, Content, Outbox, PieceId};
+use super::poller::Poller;
+use super::settings::QueueLimits;
+use super::timers::Timers;
+use super::transport::Transport;
+use crate::host::ConnectionKey;
+use crate::units::TimeUs;
+use crate::wire::{CloseCode, Message};
+
+/// How long a closing connection may take to take our last bytes, and to end, in microseconds.
+const CLOSING_US: i64 = 5_000_000;
+/// Most bytes written at a time.
+const WRITE_BYTES: usize = 128 * 1024;
+
+/// The connections of one shard.
+pub struct Sockets {
+    shard: u16,
+    pub(super) now: TimeUs,
+    pub(super) poller: Poller,
+    pub(super) timers: Timers<ConnectionId>,
+    pub(super) frame_limits: FrameLimits,
+    queue_limits: QueueLimits,
+    totals: Arc<QueueTotals>,
+    connections: Vec<Slot>,
+    free: Vec<u32>,
+    /// By slot, what the connection gets in this turn.
+    chains: Vec<Chain>,
+    outbox: Outbox,
+    scratch: Vec<u8>,
+    /// Connections with a queue.
+    lagging: BTreeSet<u32>,
+    /// Connections whose end the handler has not heard of.
+    pub(super) gone: Vec<(ConnectionId, Gone)>,
+    /// Connections whose queue has drained.
+    pub(super) drained: Vec<ConnectionId>,
+    /// Connections with input that is to be looked at without being told by the kernel.
+    pub(super) unread: Vec<ConnectionId>,
+    /// Slots to be freed at the turn's end.
+    dead: Vec<u32>,
+}
+
+struct Slot {
+    /// Its present connection, or the last one.
+    id: ConnectionId,
+    connection: Option<Box<Connection>>,
+}
+
+/// What a shard's sockets are made with.
+pub struct SocketSettings {
+    /// Which shard.
+    pub shard: u16,
+    /// What peers may send.
+    pub frames: FrameLimits,
+    /// Bounds of queues.
+    pub queues: QueueLimits,
+    /// What all shards' queues hold.
+    pub totals: Arc<QueueTotals>,
+}
+
+impl Sockets {
+    /// No connections yet; in the runtime that calls.
+    pub fn new(settings: SocketSettings, now: TimeUs) -> io::Result<Self> {
+        Ok(Self {
+            shard: settings.shard,
+            now,
+            poller: Poller::new()?,
+            timers: Timers::new(now),
+            frame_limits: settings.frames,
+            queue_limits: settings.queues,
+            totals: settings.totals,
+            connections: Vec::new(),
+            free: Vec::new(),
+            chains: Vec::new(),
+            outbox: Outbox::default(),
+            scratch: Vec::new(),
+            lagging: BTreeSet::new(),
+            gone: Vec::new(),
+            drained: Vec::new(),
+            unread: Vec::new(),
+            dead: Vec::new(),
+        })
+    }
+
+    /// The time of this turn.
+    pub fn now(&self) -> TimeUs {
+        self.now
+    }
+
+    /// Adds a connection; `None` if there are too many or the system refuses.
+    pub(super) fn insert(&mut self, transport: Transport, seat: Option<Seat>) -> Option<ConnectionId> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.connections.len() < CONNECTIONS_MAX as usize => {
+                let index = self.connections.len() as u32;
+                self.connections.push(Slot { id: ConnectionId { index, generation: 0 }, connection: None });
+                self.chains.push(Chain::default());
+                index
+            }
+            None => return None,
+        };
+        let slot = &mut self.connections[index as usize];
+        let id = slot.id.next()?;
+        if let Err(error) = self.poller.add(&transport, id.number()) {
+            tracing::warn!(%error, "a connection cannot be watched");
+            self.free.push(index);
+            return None;
+        }
+        slot.id = id;
+        slot.connection = Some(Box::new(Connection::new(transport, seat, self.now)));
+        self.unread.push(id);
+        Some(id)
+    }
+
+    pub(super) fn get(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        let slot = self.connections.get_mut(id.index as usize)?;
+        if slot.id == id { slot.connection.as_deref_mut() } else { None }
+    }
+
+    fn peek(&self, id: ConnectionId) -> Option<&Connection> {
+        let slot = self.connections.get(id.index as usize)?;
+        if slot.id == id { slot.connection.as_deref() } else { None }
+    }
+
+    /// Whether messages still go both ways.
+    pub fn is_open(&self, id: ConnectionId) -> bool {
+        self.peek(id).is_some_and(|connection| connection.phase == Phase::Open)
+    }
+
+    /// Whether nothing waits to be sent, this turn's messages aside.
+    pub fn is_drained(&self, id: ConnectionId) -> bool {
+        self.peek(id).is_some_and(|connection| connection.backlog.is_none())
+    }
+
+    /// When a frame last came in.
+    pub fn heard_at(&self, id: ConnectionId) -> TimeUs {
+        self.peek(id).map_or(self.now, |connection| connection.heard_at)
+    }
+
+    /// Whether the peer's end has come, even if it was not looked at yet.
+    pub fn has_ended(&self, id: ConnectionId) -> bool {
+        self.peek(id).is_none_or(|connection| connection.transport.has_ended())
+    }
+
+    /// The open connection of this key, if it is one of this shard's.
+    pub fn find(&self, key: ConnectionKey) -> Option<ConnectionId> {
+        let id = ConnectionId::from_number(key.0 & 0xffff_ffff_ffff);
+        (key.shard() == self.shard && self.is_open(id)).then_some(id)
+    }
+
+    /// The key of a connection, for the host.
+    pub fn key(&self, id: ConnectionId) -> ConnectionKey {
+        ConnectionKey::new(self.shard, id.number())
+    }
+
+    /// All open connections.
+    pub fn open_ids(&self) -> impl Iterator<Item = ConnectionId> {
+        self.connections.iter().map(|slot| slot.id).filter(|&id| self.is_open(id))
+    }
+
+    /// This turn's messages.
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
+    }
+
+    /// Sends a message made here, with members for this connection alone.
+    pub fn send(&mut self, id: ConnectionId, message: &Message, extra: &[u8]) {
+        let piece = self.outbox.piece_of_message(message, extra);
+        self.send_piece(id.index, piece);
+    }
+
+    /// Sends a frame as it is.
+    pub fn send_frame(&mut self, id: ConnectionId, opcode: outbox::OpCode, payload: &[u8]) {
+        let piece = self.outbox.piece_of_frame(opcode, payload);
+        self.send_piece(id.index, piece);
+    }
+
+    /// Sends one of this turn's messages to the connection in a slot.
+    #[inline]
+    pub fn send_piece(&mut self, index: u32, piece: PieceId) {
+        self.outbox.push(&mut self.chains[index as usize], index, piece);
+    }
+
+    /// The piece that the connection in a slot was given last in this turn.
+    #[inline]
+    pub fn last_piece(&self, index: u32) -> Option<PieceId> {
+        self.outbox.last(self.chains[index as usize])
+    }
+
+    /// Asks that the handler be called for this connection at `due`, and not at the time asked for before.
+    pub fn set_due(&mut self, id: ConnectionId, due: Option<TimeUs>) {
+        if let Some(connection) = self.get(id) {
+            connection.handler_due = due;
+            self.arm(id);
+        }
+    }
+
+    /// Leaves the input of a connection alone until it is resumed.
+    pub fn pause(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.get(id) {
+            connection.is_paused = true;
+        }
+    }
+
+    /// Looks at the input of a paused connection again.
+    pub fn resume(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.get(id).filter(|connection| connection.is_paused) {
+            connection.is_paused = false;
+            self.unread.push(id);
+        }
+    }
+
+    /// Closes a connection: what it was sent before still goes out first. The handler hears of it.
+    pub fn close(&mut self, id: ConnectionId, code: CloseCode) {
+        self.close_with(id, Some(code.number()), code.reason(), Gone::Closed(code.number()));
+    }
+
+    /// Answers a peer's close frame, or closes, with any code.
+    pub(super) fn close_with(&mut self, id: ConnectionId, code: Option<u16>, reason: &str, gone: Gone) {
+        if !self.is_open(id) {
+            return;
+        }
+        let mut payload = Vec::with_capacity(2 + reason.len());
+        if let Some(code) = code {
+            payload.extend_from_slice(&code.to_be_bytes());
+            payload.extend_from_slice(reason.as_bytes());
+        }
+        self.send_frame(id, outbox::CLOSE, &payload);
+        self.start_closing(id, gone);
+    }
+
+    fn start_closing(&mut self, id: ConnectionId, gone: Gone) {
+        let due = TimeUs(self.now.0 + CLOSING_US);
+        if let Some(connection) = self.get(id) {
+            connection.phase = Phase::Closing;
+            connection.is_paused = false;
+            connection.handler_due = None;
+            connection.closing_due = Some(due);
+            self.gone.push((id, gone));
+            self.unread.push(id);
+            self.arm(id);
+        }
+    }
+
+    /// Lets a connection go at once.
+    pub(super) fn remove(&mut self, id: ConnectionId, gone: Gone) {
+        let totals = Arc::clone(&self.totals);
+        let Some(connection) = self.get(id) else { return };
+        if let Some(backlog) = &mut connection.backlog {
+            backlog.release(&totals);
+        }
+        let was_open = connection.phase == Phase::Open;
+        self.connections[id.index as usize].connection = None;
+        self.lagging.remove(&id.index);
+        self.dead.push(id.index);
+        if was_open {
+            self.gone.push((id, gone));
+        }
+    }
+
+    /// Sets the connection's timer to the earliest of what it waits for.
+    pub(super) fn arm(&mut self, id: ConnectionId) {
+        let limits = self.frame_limits;
+        let Some(connection) = self.get(id) else { return };
+        let message_due =
+            if connection.phase == Phase::Open { connection.inbound.due(&limits) } else { None };
+        let dues = [connection.handler_due, connection.closing_due, message_due];
+        let Some(due) = dues.into_iter().flatten().min() else { return };
+        if connection.timer.is_none_or(|timer| due < timer) {
+            connection.timer = Some(due);
+            self.timers.set(due, id);
+        }
+    }
+
+    /// The peer will send nothing more.
+    pub(super) fn end(&mut self, id: ConnectionId) {
+        match self.get(id) {
+            // It may have ended right behind its close frame, and still gets ours.
+            Some(connection) if connection.phase == Phase::Closing => connection.has_ended = true,
+            Some(_) => self.remove(id, Gone::Broken),
+            None => {}
+        }
+    }
+
+    /// Whether no connection is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.free.len() + self.dead.len() == self.connections.len()
+    }
+
+    /// Whether there is input that the kernel will not tell of.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Gives up connections whose close has taken too long; whether this one was.
+    pub(super) fn give_up(&mut self, id: ConnectionId) -> bool {
+        let now = self.now;
+        let Some(connection) = self.get(id) else { return true };
+        if connection.closing_due.is_none_or(|due| due > now) {
+            return false;
+        }
+        if connection.phase == Phase::Closing {
+            connection.transport.abandon();
+        }
+        self.remove(id, Gone::Broken);
+        true
+    }
+}
+
+/// Writing.
+impl Sockets {
+    /// Writes to every connection that got something in this turn, and ends the turn.
+    pub(super) fn flush(&mut self) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut index = 0;
+        while let Some(slot) = self.outbox.dirty(index) {
+            index += 1;
+            let chain = std::mem::take(&mut self.chains[slot as usize]);
+            let id = self.connections[slot as usize].id;
+            self.write_chain(id, chain, &mut scratch);
+        }
+        self.scratch = scratch;
+        self.outbox.clear();
+        self.relieve();
+    }
+
+    /// Frees the slots of connections that are gone. Nothing may speak of them any more.
+    pub(super) fn sweep(&mut self) {
+        self.free.append(&mut self.dead);
+    }
+
+    fn write_chain(&mut self, id: ConnectionId, mut chain: Chain, scratch: &mut Vec<u8>) {
+        let Self { connections, outbox, .. } = self;
+        let Some(connection) = connections[id.index as usize].connection.as_deref_mut() else { return };
+        while connection.backlog.is_none() && !chain.is_empty() {
+            scratch.clear();
+            while scratch.len() < WRITE_BYTES
+                && let Some(piece) = outbox.pop(&mut chain)
+            {
+                render(connection, outbox.content(piece), scratch);
+            }
+            match connection.transport.send(scratch) {
+                Ok(sent) if sent == scratch.len() => {}
+                Ok(sent) => {
+                    let mut backlog = Box::<Backlog>::default();
+                    backlog.hold(scratch, sent);
+                    connection.backlog = Some(backlog);
+                    self.lagging.insert(id.index);
+                }
+                Err(_) => return self.remove(id, Gone::Broken),
+            }
+        }
+        if connection.backlog.is_some() {
+            return self.enqueue(id, chain);
+        }
+        match connection.transport.flush() {
+            Ok(true) => self.after_drain(id),
+            // What TLS holds counts as a queue, though an empty one.
+            Ok(false) => {
+                connection.backlog = Some(Box::default());
+                self.lagging.insert(id.index);
+            }
+            Err(_) => self.remove(id, Gone::Broken),
+        }
+    }
+
+    /// Adds a chain to the connection's queue.
+    fn enqueue(&mut self, id: ConnectionId, mut chain: Chain) {
+        let limits = self.queue_limits;
+        let Self { connections, outbox, totals, .. } = self;
+        let Some(connection) = connections[id.index as usize].connection.as_deref_mut() else { return };
+        let Some(backlog) = &mut connection.backlog else { return };
+        let mut fill = Fill::Within;
+        while let Some(piece) = outbox.pop(&mut chain) {
+            let content = outbox.content(piece);
+            if connection.is_sealed {
+                break;
+            }
+            connection.is_sealed = is_close(content);
+            fill = backlog.push(content, &limits);
+            if fill == Fill::Beyond {
+                break;
+            }
+        }
+        backlog.account(totals);
+        if fill == Fill::Beyond && connection.phase == Phase::Open {
+            self.close_slow(id);
+        }
+    }
+
+    /// Closes a connection that does not keep up: what waits is dropped, so that the close frame has a chance.
+    fn close_slow(&mut self, id: ConnectionId) {
+        let (limits, totals) = (self.queue_limits, Arc::clone(&self.totals));
+        let Some(connection) = self.get(id) else { return };
+        let Some(backlog) = &mut connection.backlog else { return };
+        backlog.cut();
+        let code = CloseCode::SlowConsumer;
+        let mut payload = code.number().to_be_bytes().to_vec();
+        payload.extend_from_slice(code.reason().as_bytes());
+        backlog.push(Content::Frame(outbox::CLOSE.into(), &payload), &limits);
+        backlog.account(&totals);
+        connection.is_sealed = true;
+        self.start_closing(id, Gone::Closed(code.number()));
+    }
+
+    /// Goes on sending what waits, now that the socket takes something.
+    pub(super) fn drain(&mut self, id: ConnectionId) {
+        let (limits, totals) = (self.queue_limits, Arc::clone(&self.totals));
+        let Some(connection) = self.get(id) else { return };
+        let Connection { transport, backlog: waiting, sequence, .. } = connection;
+        let Some(backlog) = waiting else { return };
+        let outcome = loop {
+            let bytes = backlog.sendable(sequence, &limits);
+            if bytes.is_empty() {
+                break transport.flush();
+            }
+            let length = bytes.len();
+            match transport.send(bytes) {
+                Ok(sent) => backlog.advance(sent),
+                Err(error) => break Err(error),
+            }
+            if backlog.byte_count() > 0 && length > 0 && !backlog.is_between_frames() {
+                break Ok(false);
+            }
+        };
+        backlog.account(&totals);
+        match outcome {
+            Ok(true) => {
+                connection.backlog = None;
+                self.lagging.remove(&id.index);
+                self.drained.push(id);
+                self.after_drain(id);
+            }
+            Ok(false) => {}
+            Err(_) => self.remove(id, Gone::Broken),
+        }
+    }
+
+    /// Once a closing connection has nothing left to send, only its end is awaited.
+    fn after_drain(&mut self, id: ConnectionId) {
+        let Some(connection) = self.get(id) else { return };
+        if connection.phase == Phase::Closing && connection.is_sealed {
+            connection.phase = Phase::Lingering;
+            let is_finished = connection.transport.finish().is_ok();
+            if connection.has_ended || !is_finished {
+                self.remove(id, Gone::Broken);
+            }
+        }
+    }
+
+    /// Closes the largest queue while all queues together are too large.
+    fn relieve(&mut self) {
+        while self.totals.bytes() > self.queue_limits.total_bytes_max {
+            let queue_bytes = |index: u32| {
+                let connection = self.connections[index as usize].connection.as_deref()?;
+                let backlog = connection.backlog.as_ref().filter(|_| connection.phase == Phase::Open)?;
+                Some(backlog.byte_count())
+            };
+            let sizes = self.lagging.iter().filter_map(|&index| Some((queue_bytes(index)?, index)));
+            let Some((bytes, index)) = sizes.max() else {
+                self.totals.offer(self.shard, 0);
+                return;
+            };
+            if !self.totals.offer(self.shard, bytes) {
+                return;
+            }
+            self.close_slow(self.connections[index as usize].id);
+        }
+    }
+}
+
+fn is_close(content: Content<'_>) -> bool {
+    matches!(content, Content::Frame(opcode, _) if opcode == u8::from(outbox::CLOSE))
+}
+
+/// Appends what a piece is to this connection. Nothing follows a close frame.
+#[inline]
+fn render(connection: &mut Connection, content: Content<'_>, out: &mut Vec<u8>) {
+    if connection.is_sealed {
+        return;
+    }
+    match content {
+        Content::Numbered(parts, _) => {
+            connection.sequence += 1;
+            outbox::write_numbered(parts, connection.sequence, out);
+        }
+        Content::Frame(opcode, payload) => {
+            connection.is_sealed = is_close(content);
+            outbox::write_frame(opcode, payload, out);
+        }
+    }
+}
