@@ -60,7 +60,7 @@ fn start(disk: &SimDisk, clock: &Arc<ManualClock>, seed: u64) -> Arc<Host> {
     let opened = open_on(disk.files(), options(), fresh()).expect("the log opens");
     let clock: Arc<dyn Clock> = clock.clone();
     let config = HostConfig { ring_bytes: 8 << 20, history_bytes: 4 << 20, ..HostConfig::default() };
-    Host::start(config, opened.log, clock, Box::new(SeededIds::new(seed))).expect("the host starts")
+    Host::start(config, opened, clock, Box::new(SeededIds::new(seed))).expect("the host starts")
 }
 
 impl World {
@@ -417,6 +417,64 @@ fn activates_next(heard: &[(Frame0, Value)], _header: &Frame0, subscribed: &Valu
     let at = heard.iter().position(|(_, value)| std::ptr::eq(value, subscribed)).expect("it was heard");
     let next = heard[at..].iter().find(|(header, _)| header.delivery == Delivery::Activate);
     next.is_some_and(|(header, _)| header.ticket == ticket)
+}
+
+#[test]
+fn snapshots_and_archives_take_the_place_of_the_log_and_nothing_changes() {
+    let disk = SimDisk::new(256 << 20);
+    let clock = Arc::new(ManualClock::new(TimeUs(START_US)));
+    let opened = open_on(disk.files(), options(), fresh()).expect("the log opens");
+    let archives = opened.archives.clone();
+    let snapshots = opened.snapshots.clone();
+    let config = HostConfig { snapshot_records: 50, history_bytes: 1 << 20, ..HostConfig::default() };
+    let shared_clock: Arc<dyn Clock> = clock.clone();
+    let host = Host::start(config, opened, shared_clock, Box::new(SeededIds::new(1))).expect("it starts");
+    let mut world = World::on(disk, clock, host, AuctionId(Uuid::from_u128(0xa0c7)));
+    world.create();
+    for step in 0..120 {
+        let bid = world.bid("ann", 1 + step % 7, 10 + step);
+        let expected = if step < 100 { "accepted" } else { "refused" };
+        let outcome = world.ask(Body::Command(Command::SubmitBid(bid)));
+        assert_eq!(matches!(outcome, Outcome::Done(_)), expected == "accepted", "{outcome:?}");
+    }
+    world.clock.raise_to(TimeUs(START_US + 60_000_000));
+    world.hear_until(|_, value| kind(value) == "auction_complete");
+    // Silence is consent at the deadline; then the ledger settles and the auction is over.
+    world.clock.raise_to(TimeUs(START_US + 120_000_000));
+    world.hear_until(|_, value| kind(value) == "settlement_complete");
+    let stream = walras::log::StreamId(*world.auction.0.as_bytes());
+    let patience = std::time::Instant::now() + PATIENCE;
+    while archives.list().expect("the archives can be listed").is_empty()
+        || snapshots.latest().expect("snapshots can be read").is_none()
+    {
+        assert!(std::time::Instant::now() < patience, "the keeper works once a second");
+        std::thread::yield_now();
+    }
+    let archive = archives.read(stream).expect("readable").expect("there is one");
+    let head = archive.verify().expect("it proves itself").head;
+    let before = digest(&world.host);
+    let forked = world.disk.fork();
+    forked.restart(Loss::Everything);
+    let host = start(&forked, &world.clock, 2);
+    assert_eq!(digest(&host), before, "the snapshot and the tail give the same state");
+    let mut again = World::on(forked, world.clock.clone(), host, world.auction);
+    again.send(Body::Query(Query::Subscribe(again.subscribe(4, Some(95)))));
+    again.hear_until(|_, value| kind(value) == "unsubscribed");
+    let told: Vec<u64> = again
+        .heard
+        .iter()
+        .filter(|(_, value)| kind(value) == "new_bid")
+        .map(|(_, value)| value["payload"]["offset"].as_u64().expect("an offset"))
+        .collect();
+    assert_eq!(told, (96..=101).collect::<Vec<u64>>(), "from the archive");
+    assert_ne!(head, walras::log::Hash::ZERO);
+}
+
+/// The hash of a host's whole state.
+fn digest(host: &Host) -> [u8; 32] {
+    let (tell, told) = unbounded();
+    assert!(host.visit(move |engine, _| drop(tell.send(engine.digest()))));
+    told.recv_timeout(PATIENCE).expect("the sequencer visits")
 }
 
 #[test]

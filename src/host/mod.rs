@@ -13,6 +13,7 @@ mod directory;
 mod frame;
 mod history;
 mod ids;
+mod keeper;
 mod presence;
 mod publish;
 mod rebuild;
@@ -25,9 +26,8 @@ mod subscribe;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crossbeam_channel::{Sender, TrySendError, bounded, unbounded};
 use parking_lot::Mutex;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -44,21 +44,20 @@ pub use shared::{Readiness, ShardWaker};
 
 use committer::Committer;
 use history::History;
+use keeper::Keeper;
 use rebuild::Rebuilder;
-use recovery::Past;
+use recovery::{Past, Replayer};
 use sequencer::{Intake, Parts, Sequencer, Sink};
 use shared::Shared;
 use subscribe::CatchUps;
 
 use crate::engine::{Engine, EngineLimits};
 use crate::fanout::{self, GatedReader, Reader, Ring};
-use crate::log::{Durability, Log, LogError, LogHandle, Term};
+use crate::log::{Durability, LogError, LogHandle, Opened, Position, Term};
 use crate::units::TimeUs;
 
 /// Turns that may wait for the committer while it syncs.
 const TURNS_WAITING_MAX: usize = 2;
-/// How often room for the log is made ready ahead of need.
-const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How a host is made.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +70,8 @@ pub struct HostConfig {
     pub ring_bytes: usize,
     /// Memory for recent facts, by which clients resume without touching the log.
     pub history_bytes: usize,
+    /// A snapshot is made after this many records, so that a start need not replay more than about twice as many.
+    pub snapshot_records: u64,
 }
 
 impl Default for HostConfig {
@@ -80,6 +81,7 @@ impl Default for HostConfig {
             intake_requests_max: 16_384,
             ring_bytes: 16 << 20,
             history_bytes: 64 << 20,
+            snapshot_records: 250_000,
         }
     }
 }
@@ -124,32 +126,48 @@ impl Host {
     /// Replays the log and starts to serve.
     pub fn start(
         config: HostConfig,
-        log: Box<dyn Log>,
+        opened: Opened,
         clock: Arc<dyn Clock>,
         ids: Box<dyn Ids>,
     ) -> Result<Arc<Self>, HostError> {
+        let Opened { log, snapshots, archives, .. } = opened;
         let handle = log.handle();
-        let recovered = recovery::recover(&*handle, config.engine)?;
-        tracing::info!(commands = recovered.command_count, "the log is replayed");
-        if let Some(alive_at) = recovered.alive_at {
+        let snapshot_at = snapshots.latest()?.map_or(Position::START, |snapshot| snapshot.heads.position);
+        let mut replayer = Replayer::begin(&snapshots, config.engine)?;
+        replayer.catch_up(&*handle)?;
+        let Replayer { engine, heads, alive_at, command_count, .. } = replayer;
+        tracing::info!(commands = command_count, "the log is replayed");
+        if let Some(alive_at) = alive_at {
             clock.raise_to(alive_at);
         }
-        let epoch: Arc<str> = handle.epoch().as_str().into();
         let shared = Arc::new(Shared::new());
         shared.set_space(handle.space());
         let settings = fanout::Settings { capacity_bytes: config.ring_bytes, ..fanout::Settings::default() };
         let (producer, ring) = fanout::ring(settings);
         let (intake, requests) = bounded(config.intake_requests_max);
+        let (tell, news) = unbounded();
         let term = Term(log.heads().term.0 + 1);
         let committer = Committer::new(log, term, producer, Arc::clone(&shared));
         let mut threads = Vec::new();
         let sink = start_sink(handle.durability(), committer, &mut threads)?;
-        let past = Arc::new(Past::new(Arc::clone(&handle), config.engine));
-        let outage = recovered
-            .alive_at
-            .map_or_else(Vec::new, |alive_at| recovered.engine.after_outage(alive_at, clock.now()));
+        let keeper = Keeper {
+            log: Arc::clone(&handle),
+            snapshots,
+            archives: archives.clone(),
+            shared: Arc::clone(&shared),
+            limits: config.engine,
+            snapshot_records: config.snapshot_records,
+            snapshot_at,
+            ended: keeper::unarchived(&engine, &archives)?,
+            news,
+        };
+        threads.push(spawn("walras-keeper", move || keeper.run())?);
+        let past = Arc::new(Past::new(Arc::clone(&handle), archives, config.engine));
+        let epoch: Arc<str> = handle.epoch().as_str().into();
+        let after_outage =
+            alive_at.map_or_else(Vec::new, |alive_at| engine.after_outage(alive_at, clock.now()));
         let sequencer = Sequencer::new(Parts {
-            engine: recovered.engine,
+            engine,
             clock: Arc::clone(&clock),
             ids,
             shared: Arc::clone(&shared),
@@ -157,21 +175,16 @@ impl Host {
             catch_ups: CatchUps::default(),
             epoch: Arc::clone(&epoch),
             rebuilder: Rebuilder::new(past, intake.clone()),
-            heads: recovered.heads,
+            heads: heads.streams().into_iter().collect(),
             intake: requests,
             sink,
+            keeper: tell,
         });
-        threads.push(
-            std::thread::Builder::new()
-                .name("walras-sequencer".to_owned())
-                .spawn(move || sequencer.run(outage))?,
-        );
+        threads.push(spawn("walras-sequencer", move || sequencer.run(after_outage))?);
         let nudge = intake.clone();
         // A full queue is not asleep.
         clock.listen(Arc::new(move || drop(nudge.try_send(Intake::Nudge))));
-        let this = Self { shared, clock, intake, ring, log: handle, epoch, threads: Mutex::new(threads) };
-        this.start_maintenance()?;
-        Ok(Arc::new(this))
+        Ok(Arc::new(Self { shared, clock, intake, ring, log: handle, epoch, threads: Mutex::new(threads) }))
     }
 
     /// Hands a request to the sequencer; gives it back when the queue is full or the host has stopped.
@@ -250,29 +263,6 @@ impl Host {
             let _ = thread.join();
         }
     }
-
-    /// Gets room for the log ready ahead of need, and watches how much is left.
-    fn start_maintenance(&self) -> Result<(), HostError> {
-        let (log, shared) = (Arc::clone(&self.log), Arc::clone(&self.shared));
-        let (stop, stopped) = bounded::<()>(0);
-        let work = move || {
-            while stopped.recv_timeout(MAINTENANCE_INTERVAL).is_err_and(|error| error.is_timeout()) {
-                match log.maintain() {
-                    Ok(space) => shared.set_space(space),
-                    Err(error) => tracing::warn!(%error, "the log's room could not be looked after"),
-                }
-                if log.durability() == Durability::Memory {
-                    // In memory nothing is read back: what clients resume from stands in the history.
-                    let _ = log.trim(log.durable());
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("walras-maintenance".to_owned()).spawn(work)?;
-        let mut threads = self.threads.lock();
-        threads.push(thread);
-        self.shared.keep_until_stopped(stop);
-        Ok(())
-    }
 }
 
 impl Drop for Host {
@@ -293,8 +283,12 @@ fn start_sink(
             let (batches, waiting) = bounded(TURNS_WAITING_MAX);
             let (give_back, used) = bounded(2 * TURNS_WAITING_MAX);
             let work = move || committer.serve(&waiting, &give_back);
-            threads.push(std::thread::Builder::new().name("walras-committer".to_owned()).spawn(work)?);
+            threads.push(spawn("walras-committer", work)?);
             Ok(Sink::Thread { batches, used })
         }
     }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, HostError> {
+    Ok(std::thread::Builder::new().name(name.to_owned()).spawn(work)?)
 }

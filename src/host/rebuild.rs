@@ -121,10 +121,7 @@ fn rebuild(
     let mut frames = Frames::default();
     for (place, reached) in places.iter().zip(&mut out.reached).filter(|(place, _)| place.after < place.until)
     {
-        let Some(mut replay) = past.of_auction(place.auction)? else {
-            out.is_whole = false;
-            break;
-        };
+        let mut replay = past.of_auction(place.auction)?;
         let mut told_privately = None;
         while let Some(step) = replay.step()? {
             for (event, head) in step.events.iter().filter(|(event, _)| is_missing(event, place)) {

@@ -1,4 +1,5 @@
-//! The engine from its log: at start, and for a thread that retells an auction's past.
+//! The engine from its log: at start, for the next snapshot, and for a thread that
+//! retells an auction's past.
 //!
 //! Commands are applied at the times they were first applied at. What they bring
 //! about must have the digest that stands in each batch's header: a replay that
@@ -6,59 +7,78 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use super::HostError;
 use super::batch::EventDigest;
-use crate::engine::{AuctionId, Engine, EngineLimits, Event};
-use crate::log::{BatchReader, Continues, Hash, LogHandle, Position, StreamId, record_hash};
+use crate::engine::{AuctionId, AuctionSlot, AuctionStatus, Engine, EngineLimits, Event, SettlementPhase};
+use crate::log::{
+    ArchiveReader, Archives, BatchReader, Hash, Heads, LogHandle, Position, Snapshots, StoredBatch, StreamId,
+};
 use crate::units::TimeUs;
 use crate::wire;
 
 /// The stream of the log's signs of life: empty records that say no more than that time went on.
 pub(super) const LIFE_STREAM: StreamId = StreamId([0xff; 16]);
 
-/// What a replay of the whole log leaves.
-pub(super) struct Recovered {
-    /// The engine after the last command.
+/// An engine on its way through the log.
+pub(super) struct Replayer {
+    /// The engine after the last batch.
     pub engine: Engine,
-    /// The hash of each stream's newest record.
-    pub heads: FxHashMap<StreamId, Hash>,
+    /// The log's chains there.
+    pub heads: Heads,
     /// When the log last showed a sign of life; `None` for an empty one.
     pub alive_at: Option<TimeUs>,
-    /// How many commands were applied.
+    /// How many commands were applied since the snapshot.
     pub command_count: u64,
+    events: Vec<Event>,
 }
 
-/// Replays all that is durable.
-pub(super) fn recover(log: &dyn LogHandle, limits: EngineLimits) -> Result<Recovered, HostError> {
-    let mut reader = log.read(log.start())?;
-    let mut out = Recovered {
-        engine: Engine::new(limits),
-        heads: FxHashMap::default(),
-        alive_at: None,
-        command_count: 0,
-    };
-    let mut events = Vec::new();
-    while let Some(batch) = reader.next()? {
+impl Replayer {
+    /// Begins at the newest snapshot, or before the first record.
+    pub fn begin(snapshots: &Snapshots, limits: EngineLimits) -> Result<Self, HostError> {
+        let (engine, heads, alive_at) = match snapshots.latest()? {
+            None => (Engine::new(limits), Heads::start(), None),
+            Some(snapshot) => {
+                let position = snapshot.heads.position.0;
+                let unreadable = |why: String| HostError::Unreadable { position, why };
+                let engine = Engine::restore(&snapshot.bytes, limits)
+                    .map_err(|error| unreadable(format!("the snapshot: {error}")))?;
+                let alive_at = TimeUs(snapshot.heads.time_us.cast_signed());
+                (engine, snapshot.heads, Some(alive_at))
+            }
+        };
+        Ok(Self { engine, heads, alive_at, command_count: 0, events: Vec::new() })
+    }
+
+    /// Replays all that is durable.
+    pub fn catch_up(&mut self, log: &dyn LogHandle) -> Result<(), HostError> {
+        let mut reader = log.read(self.heads.position)?;
+        let end = log.durable();
+        while self.heads.position < end {
+            let Some(batch) = reader.next()? else { break };
+            self.apply(&batch)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, batch: &StoredBatch<'_>) -> Result<(), HostError> {
+        let position = batch.position().0;
+        self.heads
+            .accept(batch)
+            .map_err(|error| HostError::Unreadable { position, why: error.to_string() })?;
         let now = TimeUs(batch.time_us().cast_signed());
         let mut digest = EventDigest::default();
-        for record in batch.records() {
-            if record.stream == LIFE_STREAM {
-                continue;
-            }
-            out.heads.insert(record.stream, record.hash);
-            events.clear();
-            apply(&mut out.engine, record.position, record.payload, now, &mut events)?;
-            events.iter().for_each(|event| digest.add(event));
-            out.command_count += 1;
+        for record in batch.records().filter(|record| record.stream != LIFE_STREAM) {
+            self.events.clear();
+            apply(&mut self.engine, record.position, record.payload, now, &mut self.events)?;
+            self.events.iter().for_each(|event| digest.add(event));
+            self.command_count += 1;
         }
         if Hash(digest.finish()) != batch.digest() {
-            return Err(HostError::Diverged { position: batch.position().0 });
+            return Err(HostError::Diverged { position });
         }
-        out.alive_at = Some(now);
+        self.alive_at = Some(now);
+        Ok(())
     }
-    Ok(out)
 }
 
 fn apply(
@@ -74,62 +94,88 @@ fn apply(
     Ok(())
 }
 
-/// The past as the log holds it, for threads that retell it.
+/// Whether nothing can happen in an auction any more: it has ended, and what it settles is settled.
+pub(super) fn is_over(engine: &Engine, slot: AuctionSlot) -> bool {
+    let settled = engine.settlement_state(slot).is_none_or(|fact| {
+        matches!(
+            fact.phase,
+            SettlementPhase::Complete | SettlementPhase::Failed | SettlementPhase::RolledBack
+        )
+    });
+    match engine.status(slot) {
+        AuctionStatus::Completed => settled,
+        AuctionStatus::Cancelled => true,
+        AuctionStatus::Scheduled | AuctionStatus::Active | AuctionStatus::Halted => false,
+    }
+}
+
+/// The past as log and archives hold it, for threads that retell it.
 pub(super) struct Past {
     log: Arc<dyn LogHandle>,
+    archives: Archives,
     limits: EngineLimits,
 }
 
 impl Past {
-    pub fn new(log: Arc<dyn LogHandle>, limits: EngineLimits) -> Self {
-        Self { log, limits }
+    pub fn new(log: Arc<dyn LogHandle>, archives: Archives, limits: EngineLimits) -> Self {
+        Self { log, archives, limits }
     }
 
-    /// A replay of one auction from its beginning; `None` where the log no longer holds that.
-    pub fn of_auction(&self, auction: AuctionId) -> Result<Option<AuctionReplay>, HostError> {
-        if self.log.start() != Position::START {
-            return Ok(None);
-        }
-        Ok(Some(AuctionReplay {
-            reader: self.log.read(Position::START)?,
-            stream: StreamId(*auction.0.as_bytes()),
-            engine: Engine::new(self.limits),
-            events: Vec::new(),
-            head: Hash::ZERO,
-        }))
+    /// A replay of one auction from its beginning. Where neither holds that any more, its first step fails.
+    pub fn of_auction(&self, auction: AuctionId) -> Result<AuctionReplay, HostError> {
+        let stream = StreamId(*auction.0.as_bytes());
+        let source = match self.archives.read(stream)? {
+            Some(archive) => Source::Archive(archive),
+            None => Source::Log(self.log.read(self.log.start())?),
+        };
+        Ok(AuctionReplay { source, stream, engine: Engine::new(self.limits), events: Vec::new() })
     }
 }
 
-/// One auction being replayed, a batch at a time.
+/// One auction being replayed.
 pub(super) struct AuctionReplay {
-    reader: Box<dyn BatchReader>,
+    source: Source,
     stream: StreamId,
     engine: Engine,
     events: Vec<(Event, Hash)>,
-    head: Hash,
 }
 
-/// What one batch brought about in the auction.
+enum Source {
+    /// The log, from which the auction's records are picked.
+    Log(Box<dyn BatchReader>),
+    /// The auction's own archive.
+    Archive(ArchiveReader),
+}
+
+/// What one step brought about in the auction.
 pub(super) struct Step<'a> {
-    /// The engine after the batch.
+    /// The engine after it.
     pub engine: &'a Engine,
     /// The auction's events, each with the hash of the record behind it.
     pub events: &'a [(Event, Hash)],
 }
 
 impl AuctionReplay {
-    /// The next batch; `None` at the end of what is durable.
+    /// Some more of the auction; `None` at the end of what is durable.
     pub fn step(&mut self) -> Result<Option<Step<'_>>, HostError> {
-        let Some(batch) = self.reader.next()? else { return Ok(None) };
-        let now = TimeUs(batch.time_us().cast_signed());
         self.events.clear();
         let mut events = Vec::new();
-        for record in batch.records().filter(|record| record.stream == self.stream) {
-            events.clear();
-            apply(&mut self.engine, record.position, record.payload, now, &mut events)?;
-            self.head = record_hash(self.head, self.stream, Continues::Yes, record.payload);
-            let head = self.head;
-            self.events.extend(events.drain(..).map(|event| (event, head)));
+        match &mut self.source {
+            Source::Log(reader) => {
+                let Some(batch) = reader.next()? else { return Ok(None) };
+                let now = TimeUs(batch.time_us().cast_signed());
+                for record in batch.records().filter(|record| record.stream == self.stream) {
+                    events.clear();
+                    apply(&mut self.engine, record.position, record.payload, now, &mut events)?;
+                    self.events.extend(events.drain(..).map(|event| (event, record.hash)));
+                }
+            }
+            Source::Archive(archive) => {
+                let Some(record) = archive.next_record()? else { return Ok(None) };
+                let now = TimeUs(record.time_us.cast_signed());
+                apply(&mut self.engine, record.position, record.payload, now, &mut events)?;
+                self.events.extend(events.drain(..).map(|event| (event, record.hash)));
+            }
         }
         Ok(Some(Step { engine: &self.engine, events: &self.events }))
     }

@@ -17,9 +17,10 @@ use super::committer::Committer;
 use super::directory::DirectoryEntry;
 use super::history::History;
 use super::ids::Ids;
+use super::keeper::Ended;
 use super::publish::NOBODY;
 use super::rebuild::{Rebuilder, Rebuilt};
-use super::recovery::LIFE_STREAM;
+use super::recovery::{LIFE_STREAM, is_over};
 use super::request::{Body, Origin, Outcome, Query, Request};
 use super::shared::Shared;
 use super::subscribe::CatchUps;
@@ -91,6 +92,8 @@ pub(super) struct Sequencer {
     step_reported_us: i64,
     intake: Receiver<Intake>,
     sink: Option<Sink>,
+    /// Hears of auctions that are over.
+    keeper: Sender<Ended>,
 }
 
 /// What a sequencer is made of.
@@ -106,6 +109,7 @@ pub(super) struct Parts {
     pub(super) heads: FxHashMap<StreamId, Hash>,
     pub(super) intake: Receiver<Intake>,
     pub(super) sink: Sink,
+    pub(super) keeper: Sender<Ended>,
 }
 
 impl Sequencer {
@@ -131,6 +135,7 @@ impl Sequencer {
             step_reported_us: 0,
             intake: parts.intake,
             sink: Some(parts.sink),
+            keeper: parts.keeper,
         };
         for slot in (0..this.engine.auction_count()).map(|slot| AuctionSlot(slot as u32)) {
             this.list(slot);
@@ -171,7 +176,6 @@ impl Sequencer {
         if let Some(Sink::Inline(committer)) = self.sink.take() {
             committer.close();
         }
-        self.shared.stopped();
     }
 
     fn wait(&self) -> Option<Intake> {
@@ -370,12 +374,18 @@ impl Sequencer {
             self.batch.log.urgency = Urgency::Urgent;
         }
         let stream = stream_of(first);
+        let is_last = first.auction.is_some_and(|auction| is_over(&self.engine, auction.slot));
+        let continues = if is_last { Continues::No } else { Continues::Yes };
         let head = self.heads.entry(stream).or_insert(Hash::ZERO);
-        self.batch.log.push_with(stream, Continues::Yes, |bytes| {
+        self.batch.log.push_with(stream, continues, |bytes| {
             let start = bytes.len();
             wire::record::encode(command, bytes);
-            *head = record_hash(*head, stream, Continues::Yes, &bytes[start..]);
+            *head = record_hash(*head, stream, continues, &bytes[start..]);
         });
+        if is_last {
+            // The keeper ends only after this thread.
+            let _ = self.keeper.send(Ended { stream, batch: self.batch.number });
+        }
     }
 
     /// The hash of the newest record of an auction.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crossbeam_channel::Sender;
 use parking_lot::{Mutex, RwLock};
 
 use super::directory::Directory;
@@ -45,8 +44,6 @@ pub(super) struct Shared {
     draining: AtomicBool,
     space: RwLock<Space>,
     wakers: RwLock<Vec<ShardWaker>>,
-    /// Dropped when the sequencer ends: it tells the maintenance thread.
-    kept: Mutex<Option<Sender<()>>>,
 }
 
 impl Shared {
@@ -60,18 +57,7 @@ impl Shared {
             draining: AtomicBool::new(false),
             space: RwLock::new(Space::Ample),
             wakers: RwLock::new(Vec::new()),
-            kept: Mutex::new(None),
         }
-    }
-
-    /// Keeps a channel open until the sequencer ends.
-    pub(super) fn keep_until_stopped(&self, sender: Sender<()>) {
-        *self.kept.lock() = Some(sender);
-    }
-
-    /// Says that the sequencer has ended.
-    pub(super) fn stopped(&self) {
-        *self.kept.lock() = None;
     }
 
     pub(super) fn add_waker(&self, waker: ShardWaker) {
