@@ -29,7 +29,7 @@ const NEVER_US: i64 = 253_402_300_799_000_000;
 const DEV_MESSAGES_PER_SECOND_MAX: u32 = 1_000;
 
 /// The namespace of client ids made from issuer and subject.
-const CLIENTS: Uuid = Uuid::from_u128(0x5a1f_6c0e_53f4_4b0b_9a55_77616c726173);
+const CLIENTS: Uuid = Uuid::from_u128(0x5a1f_6c0e_53f4_4b0b_9a55_7761_6c72_6173);
 
 /// What a server trusts.
 pub struct Authenticator {
