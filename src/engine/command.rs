@@ -71,7 +71,7 @@ pub enum Command {
         /// How long the server was away.
         outage_ms: u64,
     },
-    /// New prices of a token, as published JSON members (see `wire::market`).
+    /// New prices of a token, as they will be published.
     PutPrices {
         /// The token, 1 to 64 bytes.
         token: Arc<str>,

@@ -468,6 +468,6 @@ impl Details {
     }
 
     fn finish(self) -> String {
-        String::from_utf8_lossy(self.json.bytes()).into_owned()
+        self.json.into_string()
     }
 }

@@ -24,6 +24,10 @@ impl Json {
         &self.bytes
     }
 
+    pub fn into_string(self) -> String {
+        String::from_utf8(self.bytes).expect("everything written here is UTF-8")
+    }
+
     pub fn len(&self) -> usize {
         self.bytes.len()
     }

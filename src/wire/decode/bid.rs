@@ -4,13 +4,17 @@
 //! says, since it is judged at its place in the order: an auction that has ended
 //! refuses before a number off the grid does.
 
+use std::ops::RangeInclusive;
+
+use super::fields::decimal_text;
 use super::message::{BidPayload, NumberText, Unsupported};
-use crate::units::{Decimal, Grid, GridError, PriceTicks, QuantityLots};
+use crate::limits::{PRICE_TICKS_MAX, QUANTITY_LOTS_MAX};
+use crate::units::{Decimal, Grid, GridError, PriceTicks, QuantityLots, Reading};
 use crate::wire::Grids;
 use crate::wire::json::write_text;
 
-/// Longest text that is repeated in a rejection, in bytes.
-const VALUE_BYTES_MAX: usize = 64;
+/// Longest text that is repeated in a rejection, in characters.
+const VALUE_CHARS_MAX: usize = 64;
 
 /// A bid's numbers on its auction's grids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +54,7 @@ pub fn read_bid(bid: &BidPayload<'_>, grids: Grids) -> Result<BidNumbers, Box<Un
     let numbers = given.read(bid.unsupported, grids)?;
     match numbers.quantity {
         Some(quantity) => Ok(BidNumbers { quantity, price: numbers.price }),
-        None => Err(given.unsupported(Unsupported { field: "quantity", why: "it is missing" })),
+        None => Err(given.with("quantity is missing".into(), r#""field":"quantity""#.into())),
     }
 }
 
@@ -69,7 +73,7 @@ pub fn lots_at_least(quantity: NumberText<'_>, lot: Grid) -> QuantityLots {
     QuantityLots(match lot.read(quantity.text, quantity.reading) {
         Ok(lots) => lots,
         Err(GridError::OffGrid { nearest, .. }) => {
-            let nearest = lot.read(&nearest, crate::units::Reading::Exact).unwrap_or(i64::MAX);
+            let nearest = lot.read(&nearest, Reading::Exact).unwrap_or(i64::MAX);
             let is_below = steps_compared(quantity.text, lot, nearest).is_none_or(|steps| steps.is_gt());
             nearest.saturating_add(i64::from(is_below))
         }
@@ -92,16 +96,6 @@ struct Given<'a> {
     price: Option<NumberText<'a>>,
 }
 
-/// A number that is not on its grid, or not in its range.
-struct Fault<'a> {
-    field: &'static str,
-    number: NumberText<'a>,
-    grid: Grid,
-    /// The nearest count that would do, if there is one.
-    nearest: Option<i64>,
-    why: &'static str,
-}
-
 impl<'a> Given<'a> {
     #[inline]
     fn read(
@@ -114,11 +108,15 @@ impl<'a> Given<'a> {
         }
         let price = match self.price {
             None => None,
-            Some(number) => Some(PriceTicks(self.on_grid("price", number, grids.tick, 0)?)),
+            Some(number) => {
+                Some(PriceTicks(self.on_grid("price", number, grids.tick, 0..=PRICE_TICKS_MAX)?))
+            }
         };
         let quantity = match self.quantity {
             None => None,
-            Some(number) => Some(QuantityLots(self.on_grid("quantity", number, grids.lot, 1)?)),
+            Some(number) => {
+                Some(QuantityLots(self.on_grid("quantity", number, grids.lot, 1..=QUANTITY_LOTS_MAX)?))
+            }
         };
         Ok(AmendedNumbers { quantity, price })
     }
@@ -129,43 +127,46 @@ impl<'a> Given<'a> {
         field: &'static str,
         number: NumberText<'a>,
         grid: Grid,
-        count_min: i64,
+        range: RangeInclusive<i64>,
     ) -> Result<i64, Box<UnreadableNumbers>> {
-        let fault = match grid.read(number.text, number.reading) {
-            Ok(count) if count >= count_min => return Ok(count),
-            Ok(_) => {
-                let why = if count_min == 0 { "must not be negative" } else { "must be positive" };
-                Fault { field, number, grid, nearest: Some(count_min), why }
-            }
-            Err(GridError::OffGrid { nearest, .. }) => {
-                let nearest = grid.read(&nearest, crate::units::Reading::Exact).ok();
-                let nearest = nearest.map(|count| count.max(count_min));
-                Fault { field, number, grid, nearest, why: "is off the auction's grid" }
-            }
-            Err(GridError::OutOfRange { .. } | GridError::Unreadable) => {
-                Fault { field, number, grid, nearest: None, why: "is out of range" }
-            }
-        };
-        Err(self.refused(&fault))
+        match grid.read(number.text, number.reading) {
+            Ok(count) if range.contains(&count) => Ok(count),
+            other => Err(self.refused(field, number, grid, range, other)),
+        }
     }
 
+    /// What is told of a number that is off its grid or out of its range, with the nearest that would do.
     #[cold]
-    fn refused(&self, fault: &Fault<'_>) -> Box<UnreadableNumbers> {
-        let mut details = format!(r#""field":"{}","value":"#, fault.field).into_bytes();
-        write_text(&fault.number.text.chars().take(VALUE_BYTES_MAX).collect::<String>(), &mut details);
+    fn refused(
+        &self,
+        field: &'static str,
+        number: NumberText<'_>,
+        grid: Grid,
+        range: RangeInclusive<i64>,
+        read: Result<i64, GridError>,
+    ) -> Box<UnreadableNumbers> {
+        let (nearest, why) = match read {
+            Ok(count) if count < *range.start() && *range.start() > 0 => (count, "must be positive"),
+            Ok(count) if count < *range.start() => (count, "must not be negative"),
+            Err(GridError::OffGrid { nearest, .. }) => {
+                (grid.read(&nearest, Reading::Exact).unwrap_or(0), "is off the auction's grid")
+            }
+            Ok(_) | Err(GridError::OutOfRange { .. } | GridError::Unreadable) => {
+                (if number.text.starts_with('-') { 0 } else { i64::MAX }, "is out of range")
+            }
+        };
+        let mut details = format!(r#""field":"{field}","value":"#).into_bytes();
+        write_text(&number.text.chars().take(VALUE_CHARS_MAX).collect::<String>(), &mut details);
         details.extend_from_slice(br#","grid":"#);
-        fault.grid.write(1, &mut details);
+        grid.write(1, &mut details);
         details.extend_from_slice(br#","nearest":"#);
-        match fault.nearest {
-            Some(count) => fault.grid.write(count, &mut details),
-            None => details.extend_from_slice(b"null"),
-        }
-        self.with(format!("{} {}", fault.field, fault.why), String::from_utf8_lossy(&details).into())
+        grid.write(nearest.clamp(*range.start(), *range.end()), &mut details);
+        self.with(format!("{field} {why}"), String::from_utf8_lossy(&details).into())
     }
 
     #[cold]
     fn unsupported(&self, unsupported: Unsupported) -> Box<UnreadableNumbers> {
-        let Unsupported { field, why } = unsupported;
+        let (field, why) = (unsupported.field(), unsupported.why());
         self.with(format!("{field}: {why}"), format!(r#""field":"{field}","why":"{why}""#).into())
     }
 
@@ -182,10 +183,8 @@ impl<'a> Given<'a> {
 
 /// A number as a JSON value with a decimal point and no exponent; `null` if it is too long for that.
 fn json_value(number: NumberText<'_>) -> Box<str> {
-    let Ok(decimal) = Decimal::parse(number.text) else { return "null".into() };
-    let mut text = decimal.to_string();
-    if !text.contains('.') {
-        text.push_str(".0");
+    match Decimal::parse(number.text) {
+        Ok(decimal) => decimal_text(decimal).into(),
+        Err(_) => "null".into(),
     }
-    text.into()
 }

@@ -7,7 +7,7 @@ use super::message::{AuctionRef, NumberText, SettlementRef};
 use super::tree::{Kind, Object, Value};
 use crate::engine::{AuctionId, SettlementId};
 use crate::limits::{CLIENT_BID_ID_BYTES_MAX, TEXT_BYTES_MAX};
-use crate::units::Reading;
+use crate::units::{Decimal, Reading};
 
 type Read<T> = Result<T, DecodeError>;
 
@@ -23,13 +23,20 @@ pub(super) fn not_allowed(field: &'static str, expected: &'static str) -> Decode
     DecodeError::new(Fault::NotAllowed { expected }, field)
 }
 
+/// A string.
+#[inline]
+pub(super) fn text_of<'a>(value: Value<'_, 'a>, field: &'static str) -> Read<&'a str> {
+    match value.kind() {
+        Kind::Text(text) => Ok(text),
+        Kind::Null | Kind::Flag(_) | Kind::Number(_) | Kind::Array | Kind::Object => {
+            Err(wrong_type(field, "a string"))
+        }
+    }
+}
+
 /// A string, or `None` where it is left out.
 pub(super) fn text_opt<'a>(object: Object<'_, 'a>, field: &'static str) -> Read<Option<&'a str>> {
-    match object.find(field).map(Value::kind) {
-        None => Ok(None),
-        Some(Kind::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(wrong_type(field, "a string")),
-    }
+    object.find(field).map(|value| text_of(value, field)).transpose()
 }
 
 pub(super) fn text<'a>(object: Object<'_, 'a>, field: &'static str) -> Read<&'a str> {
@@ -44,16 +51,19 @@ pub(super) fn words_opt<'a>(object: Object<'_, 'a>, field: &'static str) -> Read
     }
 }
 
-pub(super) fn flag_opt(object: Object<'_, '_>, field: &'static str) -> Read<Option<bool>> {
-    match object.find(field).map(Value::kind) {
-        None => Ok(None),
-        Some(Kind::Flag(flag)) => Ok(Some(flag)),
-        Some(_) => Err(wrong_type(field, "true or false")),
+/// `true` or `false`.
+#[inline]
+pub(super) fn flag_of(value: Value<'_, '_>, field: &'static str) -> Read<bool> {
+    match value.kind() {
+        Kind::Flag(flag) => Ok(flag),
+        Kind::Null | Kind::Text(_) | Kind::Number(_) | Kind::Array | Kind::Object => {
+            Err(wrong_type(field, "true or false"))
+        }
     }
 }
 
 pub(super) fn flag(object: Object<'_, '_>, field: &'static str) -> Read<bool> {
-    flag_opt(object, field)?.ok_or_else(|| missing(field))
+    object.find(field).map(|value| flag_of(value, field)).transpose()?.ok_or_else(|| missing(field))
 }
 
 /// A whole number that is not negative, written in digits alone.
@@ -71,13 +81,8 @@ pub(super) fn count_of(digits: &str) -> Option<u64> {
     if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
-/// A price or quantity: a JSON number or a decimal string. `null` is not "left out" here.
+/// A price or quantity: a JSON number or a decimal string. `null` is neither.
 #[inline]
-pub(super) fn number_opt<'a>(object: Object<'_, 'a>, field: &'static str) -> Read<Option<NumberText<'a>>> {
-    let Some(value) = object.find_or_null(field) else { return Ok(None) };
-    number_of(value, field).map(Some)
-}
-
 pub(super) fn number_of<'a>(value: Value<'_, 'a>, field: &'static str) -> Read<NumberText<'a>> {
     const EXPECTED: &str = "a number or a decimal string";
     match value.kind() {
@@ -110,9 +115,19 @@ fn is_decimal(text: &str) -> bool {
         && text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
+#[inline]
 fn is_negative_zero(text: &str) -> bool {
     let mut mantissa = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
     text.starts_with('-') && !mantissa.any(|byte| matches!(byte, b'1'..=b'9'))
+}
+
+/// A number with a decimal point and no exponent.
+pub(super) fn decimal_text(number: Decimal) -> String {
+    let mut text = number.to_string();
+    if !text.contains('.') {
+        text.push_str(".0");
+    }
+    text
 }
 
 /// An id in the form `550e8400-e29b-41d4-a716-446655440000`; `None` for any other word.
@@ -121,8 +136,15 @@ pub(super) fn id_of(word: &str) -> Option<Uuid> {
     if word.len() == 36 { Uuid::try_parse(word).ok() } else { None }
 }
 
+/// The member `auction_id`, which must be there.
+#[inline]
+pub(super) fn auction_in<'a>(member: Option<Value<'_, 'a>>) -> Read<AuctionRef<'a>> {
+    const FIELD: &str = "auction_id";
+    text_of(member.ok_or_else(|| missing(FIELD))?, FIELD).map(auction_of)
+}
+
 pub(super) fn auction<'a>(object: Object<'_, 'a>) -> Read<AuctionRef<'a>> {
-    text(object, "auction_id").map(auction_of)
+    auction_in(object.find("auction_id"))
 }
 
 pub(super) fn auction_of(word: &str) -> AuctionRef<'_> {
@@ -136,12 +158,10 @@ pub(super) fn settlement<'a>(object: Object<'_, 'a>) -> Read<SettlementRef<'a>> 
 
 /// The bidder's own id for a bid: 1 to 64 of `[A-Za-z0-9_.:-]`.
 #[inline]
-pub(super) fn client_bid_id_opt<'a>(object: Object<'_, 'a>) -> Read<Option<&'a str>> {
+pub(super) fn client_bid_id_of<'a>(value: Value<'_, 'a>) -> Read<&'a str> {
     const FIELD: &str = "client_bid_id";
-    match text_opt(object, FIELD)? {
-        Some(id) if !is_client_bid_id(id) => Err(not_allowed(FIELD, "1 to 64 of A-Z a-z 0-9 _ . : -")),
-        id => Ok(id),
-    }
+    let id = text_of(value, FIELD)?;
+    if is_client_bid_id(id) { Ok(id) } else { Err(not_allowed(FIELD, "1 to 64 of A-Z a-z 0-9 _ . : -")) }
 }
 
 pub(super) fn is_client_bid_id(id: &str) -> bool {

@@ -24,7 +24,7 @@ pub enum ClientBody<'a> {
         token: &'a str,
     },
     /// `subscribe`.
-    Subscribe(SubscribeRequest<'a>),
+    Subscribe(Box<SubscribeRequest<'a>>),
     /// `unsubscribe`.
     Unsubscribe {
         /// Which channel.
@@ -237,13 +237,58 @@ pub struct BidPayload<'a> {
     pub unsupported: Option<Unsupported>,
 }
 
-/// A member of a bid's payload that would change what the bidder means.
+/// A member of a bid's payload that asks for what is not offered: it would change what the bidder means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsupported {
-    /// Which.
-    pub field: &'static str,
-    /// What is wrong with it.
-    pub why: &'static str,
+pub enum Unsupported {
+    /// `side`.
+    Side,
+    /// `budget`.
+    Budget,
+    /// `stop_price`.
+    StopPrice,
+    /// `expires_at`.
+    ExpiresAt,
+    /// `time_in_force`.
+    TimeInForce,
+    /// `post_only`.
+    PostOnly,
+    /// An `order_type` that is neither `limit` nor `market`.
+    OrderType,
+    /// An `order_type` in an amendment.
+    OrderTypeChange,
+    /// A `price` beside `"order_type":"market"`.
+    MarketPrice,
+}
+
+impl Unsupported {
+    /// The member's name.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Side => "side",
+            Self::Budget => "budget",
+            Self::StopPrice => "stop_price",
+            Self::ExpiresAt => "expires_at",
+            Self::TimeInForce => "time_in_force",
+            Self::PostOnly => "post_only",
+            Self::OrderType | Self::OrderTypeChange => "order_type",
+            Self::MarketPrice => "price",
+        }
+    }
+
+    /// What is wrong with it, for people.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Side
+            | Self::Budget
+            | Self::StopPrice
+            | Self::ExpiresAt
+            | Self::TimeInForce
+            | Self::PostOnly => "bids have a quantity and a price alone",
+            Self::OrderType => "the order types are limit and market",
+            Self::OrderTypeChange => "an order's type cannot be changed",
+            Self::MarketPrice => "a market order has no price",
+        }
+    }
 }
 
 /// A number's exact text, in JSON's grammar and not a negative zero.

@@ -9,6 +9,7 @@
 mod bid;
 mod error;
 mod fields;
+mod market;
 mod message;
 mod options;
 mod request;
@@ -25,6 +26,7 @@ pub use message::{
 use simd_json::{Buffers, ErrorType, INPUT_PADDING, Tape};
 
 use crate::limits::{JSON_DEPTH_MAX, MESSAGE_BYTES_MAX};
+use crate::units::TimeUs;
 use tree::{Object, Tree, find_places};
 
 /// A reader of client messages with buffers of its own. One per thread is enough.
@@ -69,6 +71,22 @@ impl Decoder {
         self.parse(message, request::subscribe)
     }
 
+    /// Reads an operator's `{prices, "24h_change"?, timestamp?}` into the payload of `price_update`.
+    pub fn decode_prices(&mut self, token: &str, body: &[u8], now: TimeUs) -> Result<String, DecodeError> {
+        self.parse(body, |object| market::prices(token, object, now))
+    }
+
+    /// Reads an operator's `{bids, asks, spread?, mid_price?, timestamp?}` into the payload of
+    /// `order_book_update`.
+    pub fn decode_order_book(
+        &mut self,
+        token_pair: &str,
+        body: &[u8],
+        now: TimeUs,
+    ) -> Result<String, DecodeError> {
+        self.parse(body, |object| market::order_book(token_pair, object, now))
+    }
+
     fn parse<'a, T>(
         &'a mut self,
         message: &'a [u8],
@@ -89,7 +107,8 @@ impl Decoder {
         let result = match parsed {
             Ok(()) => {
                 find_places(self.buffers.structural_indexes(), message, &mut self.places);
-                read_tree(Tree::new(&tape.0, &self.places, message), &mut self.key_order, read)
+                let tree = Tree::new(&tape.0, &self.places, message);
+                read_tree(tree.as_ref(), &mut self.key_order, read)
             }
             Err(error) => Err(DecodeError::new(
                 match error.error() {
@@ -105,7 +124,7 @@ impl Decoder {
 }
 
 fn read_tree<'t, 'a, T>(
-    tree: Option<Tree<'t, 'a>>,
+    tree: Option<&'t Tree<'t, 'a>>,
     key_order: &mut Vec<u32>,
     read: impl FnOnce(Object<'t, 'a>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {

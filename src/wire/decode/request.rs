@@ -2,11 +2,11 @@
 
 use super::error::{DecodeError, Fault};
 use super::fields::{
-    auction, auction_of, client_bid_id_opt, count_opt, flag, flag_opt, hash, id_of, is_client_bid_id,
-    missing, not_allowed, number_opt, settlement, text, text_opt, words_opt, wrong_type,
+    auction, auction_in, auction_of, client_bid_id_of, count_opt, flag, flag_of, hash, id_of, missing,
+    not_allowed, number_of, settlement, text, text_of, text_opt, words_opt, wrong_type,
 };
 use super::message::{
-    AuctionScope, BidPayload, BidRefText, ChannelRef, ClientBody, ClientMessage, ClientTime,
+    AuctionScope, BidPayload, BidRefText, ChannelRef, ClientBody, ClientMessage, ClientTime, NumberText,
     SettlementReport, SubscribeRequest, Unsupported,
 };
 use super::options;
@@ -24,53 +24,80 @@ const GRACE_MS_MAX: u64 = 600_000;
 /// Most steps of an `execution_path`.
 const PATH_STEPS_MAX: usize = 32;
 
+/// The members that nearly every message is made of, found in one pass.
+#[derive(Clone, Copy)]
+struct Envelope<'t, 'a> {
+    object: Object<'t, 'a>,
+    kind: Option<Value<'t, 'a>>,
+    auction: Option<Value<'t, 'a>>,
+    payload: Option<Value<'t, 'a>>,
+    correlation: Option<Value<'t, 'a>>,
+}
+
+impl<'t, 'a> Envelope<'t, 'a> {
+    #[inline]
+    fn of(object: Object<'t, 'a>) -> Self {
+        let mut envelope = Self { object, kind: None, auction: None, payload: None, correlation: None };
+        for (key, value) in object.members() {
+            match key {
+                "type" => envelope.kind = value.unless_null(),
+                "auction_id" => envelope.auction = value.unless_null(),
+                "payload" => envelope.payload = value.unless_null(),
+                "correlation_id" => envelope.correlation = value.unless_null(),
+                _ => {}
+            }
+        }
+        envelope
+    }
+}
+
 /// Reads a message; errors carry its ids where those could be read.
 pub(super) fn read<'a>(object: Object<'_, 'a>) -> Read<ClientMessage<'a>> {
-    let correlation_id = match correlation_id(object) {
-        Ok(correlation_id) => correlation_id,
-        Err(error) => return Err(with_bid_id(error, object)),
+    let envelope = Envelope::of(object);
+    let correlation_id = match envelope.correlation {
+        None => Ok(None),
+        Some(value) => correlation_id(value).map(Some),
     };
-    match body(object) {
-        Ok(body) => Ok(ClientMessage { correlation_id, body }),
-        Err(mut error) => {
-            error.correlation_id = correlation_id.map(Box::from);
-            Err(with_bid_id(error, object))
-        }
+    match correlation_id
+        .and_then(|correlation_id| Ok(ClientMessage { correlation_id, body: body(envelope)? }))
+    {
+        Ok(message) => Ok(message),
+        Err(error) => Err(with_ids(error, envelope)),
     }
 }
 
 #[cold]
-fn with_bid_id(mut error: DecodeError, object: Object<'_, '_>) -> DecodeError {
-    let payload = object.find("payload").and_then(Value::object);
-    let nested = payload.and_then(|payload| payload.find("client_bid_id"));
-    if let Some(Kind::Text(id)) = nested.or_else(|| object.find("client_bid_id")).map(Value::kind)
-        && is_client_bid_id(id)
-    {
-        error.client_bid_id = Some(Box::from(id));
-    }
+fn with_ids(mut error: DecodeError, envelope: Envelope<'_, '_>) -> DecodeError {
+    let nested = envelope.payload.and_then(Value::object).and_then(|payload| payload.find("client_bid_id"));
+    let named = nested.or_else(|| envelope.object.find("client_bid_id"));
+    error.client_bid_id = named.and_then(|value| client_bid_id_of(value).ok()).map(Box::from);
+    error.correlation_id = envelope.correlation.and_then(|value| correlation_id(value).ok()).map(Box::from);
     error
 }
 
-fn correlation_id<'a>(object: Object<'_, 'a>) -> Read<Option<&'a str>> {
+fn correlation_id<'a>(value: Value<'_, 'a>) -> Read<&'a str> {
     const FIELD: &str = "correlation_id";
-    match text_opt(object, FIELD)? {
-        Some(id) if id.len() > CORRELATION_ID_BYTES_MAX => Err(not_allowed(FIELD, "at most 128 bytes long")),
+    match text_of(value, FIELD)? {
+        id if id.len() > CORRELATION_ID_BYTES_MAX => Err(not_allowed(FIELD, "at most 128 bytes long")),
         id => Ok(id),
     }
 }
 
-fn body<'a>(object: Object<'_, 'a>) -> Read<ClientBody<'a>> {
-    Ok(match text(object, "type")? {
+fn body<'a>(envelope: Envelope<'_, 'a>) -> Read<ClientBody<'a>> {
+    let object = envelope.object;
+    let kind = text_of(envelope.kind.ok_or_else(|| missing("type"))?, "type")?;
+    Ok(match kind {
         "submit_bid" => {
-            ClientBody::SubmitBid { auction: auction(object)?, bid: payload(object, bid_payload)? }
+            let auction = auction_in(envelope.auction)?;
+            ClientBody::SubmitBid { auction, bid: payload(envelope, bid_payload)? }
         }
         "ping" => ClientBody::Ping { client_time: client_time(object)? },
         "pong" => ClientBody::Pong,
         "cancel_bid" => ClientBody::CancelBid { bid: bid_ref(object)? },
-        "amend_bid" => amend_bid(object)?,
+        "amend_bid" => amend_bid(envelope)?,
         "submit_bids" => submit_bids(object)?,
         "auth" => ClientBody::Auth { token: text(object, "token")? },
-        "subscribe" => ClientBody::Subscribe(subscribe(object)?),
+        "subscribe" => ClientBody::Subscribe(Box::new(subscribe(object)?)),
         "unsubscribe" => ClientBody::Unsubscribe { channel: channel(object)?, auction: scope(object)? },
         "cancel_all" => ClientBody::CancelAll { auction: text_opt(object, "auction_id")?.map(auction_of) },
         "get_bid" => ClientBody::GetBid { bid: bid_ref(object)? },
@@ -93,20 +120,102 @@ fn body<'a>(object: Object<'_, 'a>) -> Read<ClientBody<'a>> {
 }
 
 /// Reads the member `payload`, an object.
-fn payload<'t, 'a, T>(object: Object<'t, 'a>, read: impl FnOnce(Object<'t, 'a>) -> Read<T>) -> Read<T> {
-    let value = object.find("payload").ok_or_else(|| missing("payload"))?;
+#[inline]
+fn payload<'t, 'a, T>(envelope: Envelope<'t, 'a>, read: impl FnOnce(Object<'t, 'a>) -> Read<T>) -> Read<T> {
+    let value = envelope.payload.ok_or_else(|| missing("payload"))?;
     let payload = value.object().ok_or_else(|| wrong_type("payload", "an object"))?;
     read(payload).map_err(|error| error.inside("payload"))
 }
 
-fn bid_payload<'a>(payload: Object<'_, 'a>) -> Read<BidPayload<'a>> {
-    let (order, mut unsupported) = order_type(payload)?;
-    let quantity = number_opt(payload, "quantity")?;
-    let price = number_opt(payload, "price")?;
-    if order == Order::Market && price.is_some() {
-        let contradiction = Unsupported { field: "price", why: "a market order has no price" };
-        unsupported = unsupported.or(Some(contradiction));
+/// The members of a bid's payload, found in one pass.
+#[derive(Default)]
+struct Terms<'t, 'a> {
+    quantity: Option<Value<'t, 'a>>,
+    price: Option<Value<'t, 'a>>,
+    client_bid_id: Option<Value<'t, 'a>>,
+    is_marginal: Option<Value<'t, 'a>>,
+    is_phantom: Option<Value<'t, 'a>>,
+    order_type: Option<Value<'t, 'a>>,
+    unsupported: Option<Unsupported>,
+}
+
+impl<'t, 'a> Terms<'t, 'a> {
+    #[inline]
+    fn of(payload: Object<'t, 'a>) -> Self {
+        let mut terms = Self::default();
+        for (key, value) in payload.members() {
+            let unsupported = match key {
+                "quantity" => {
+                    terms.quantity = Some(value);
+                    continue;
+                }
+                "price" => {
+                    terms.price = Some(value);
+                    continue;
+                }
+                "client_bid_id" => {
+                    terms.client_bid_id = value.unless_null();
+                    continue;
+                }
+                "is_marginal" => {
+                    terms.is_marginal = value.unless_null();
+                    continue;
+                }
+                "is_phantom" => {
+                    terms.is_phantom = value.unless_null();
+                    continue;
+                }
+                "order_type" => {
+                    terms.order_type = value.unless_null();
+                    continue;
+                }
+                "side" => Unsupported::Side,
+                "budget" => Unsupported::Budget,
+                "stop_price" => Unsupported::StopPrice,
+                "expires_at" => Unsupported::ExpiresAt,
+                "time_in_force" => Unsupported::TimeInForce,
+                "post_only" => Unsupported::PostOnly,
+                _ => continue,
+            };
+            terms.unsupported = terms.unsupported.or(Some(unsupported));
+        }
+        terms
     }
+
+    fn quantity(&self) -> Read<Option<NumberText<'a>>> {
+        self.quantity.map(|value| number_of(value, "quantity")).transpose()
+    }
+
+    fn price(&self) -> Read<Option<NumberText<'a>>> {
+        self.price.map(|value| number_of(value, "price")).transpose()
+    }
+
+    fn order(&self) -> Read<Order> {
+        match self.order_type.map(|value| text_of(value, "order_type")).transpose()? {
+            None | Some("limit") => Ok(Order::Limit),
+            Some("market") => Ok(Order::Market),
+            Some(_) => Ok(Order::Unknown),
+        }
+    }
+}
+
+/// The kind of order that a payload asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Limit,
+    Market,
+    Unknown,
+}
+
+fn bid_payload<'a>(payload: Object<'_, 'a>) -> Read<BidPayload<'a>> {
+    let terms = Terms::of(payload);
+    let (order, quantity, price) = (terms.order()?, terms.quantity()?, terms.price()?);
+    let contradiction = match order {
+        Order::Unknown => Some(Unsupported::OrderType),
+        Order::Market if price.is_some() => Some(Unsupported::MarketPrice),
+        Order::Market | Order::Limit => None,
+    };
+    let unsupported = terms.unsupported.or(contradiction);
     if unsupported.is_none() {
         if quantity.is_none() {
             return Err(missing("quantity"));
@@ -115,35 +224,14 @@ fn bid_payload<'a>(payload: Object<'_, 'a>) -> Read<BidPayload<'a>> {
             return Err(missing("price"));
         }
     }
+    let flag = |value: Option<Value<'_, '_>>, field| value.map_or(Ok(false), |value| flag_of(value, field));
     Ok(BidPayload {
         quantity,
         price,
-        client_bid_id: client_bid_id_opt(payload)?,
-        is_marginal: flag_opt(payload, "is_marginal")?.unwrap_or(false),
-        is_phantom: flag_opt(payload, "is_phantom")?.unwrap_or(false),
+        client_bid_id: terms.client_bid_id.map(client_bid_id_of).transpose()?,
+        is_marginal: flag(terms.is_marginal, "is_marginal")?,
+        is_phantom: flag(terms.is_phantom, "is_phantom")?,
         unsupported,
-    })
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
-    Limit,
-    Market,
-}
-
-/// The kind of order a payload asks for, and the first member of it that is not offered.
-fn order_type(payload: Object<'_, '_>) -> Read<(Order, Option<Unsupported>)> {
-    const NOT_OFFERED: [&str; 6] =
-        ["side", "budget", "stop_price", "expires_at", "time_in_force", "post_only"];
-    let found = payload.members().find_map(|(key, _)| NOT_OFFERED.into_iter().find(|&field| field == key));
-    let unsupported = found.map(|field| Unsupported { field, why: "bids have a quantity and a price alone" });
-    Ok(match text_opt(payload, "order_type")? {
-        None | Some("limit") => (Order::Limit, unsupported),
-        Some("market") => (Order::Market, unsupported),
-        Some(_) => {
-            let unknown = Unsupported { field: "order_type", why: "the order types are limit and market" };
-            (Order::Limit, unsupported.or(Some(unknown)))
-        }
     })
 }
 
@@ -165,16 +253,16 @@ fn submit_bids<'a>(object: Object<'_, 'a>) -> Read<ClientBody<'a>> {
     Ok(ClientBody::SubmitBids { auction, bids })
 }
 
-fn amend_bid<'a>(object: Object<'_, 'a>) -> Read<ClientBody<'a>> {
-    let bid = bid_ref(object)?;
-    payload(object, |payload| {
-        let (order, mut unsupported) = order_type(payload)?;
-        if order == Order::Market {
-            let fixed = Unsupported { field: "order_type", why: "an order's type cannot be changed" };
-            unsupported = unsupported.or(Some(fixed));
-        }
-        let quantity = number_opt(payload, "quantity")?;
-        let price = number_opt(payload, "price")?;
+fn amend_bid<'a>(envelope: Envelope<'_, 'a>) -> Read<ClientBody<'a>> {
+    let bid = bid_ref(envelope.object)?;
+    payload(envelope, |payload| {
+        let terms = Terms::of(payload);
+        let change = match terms.order()? {
+            Order::Market | Order::Unknown => Some(Unsupported::OrderTypeChange),
+            Order::Limit => None,
+        };
+        let unsupported = terms.unsupported.or(change);
+        let (quantity, price) = (terms.quantity()?, terms.price()?);
         if quantity.is_none() && price.is_none() && unsupported.is_none() {
             return Err(missing("quantity"));
         }
@@ -186,7 +274,7 @@ fn bid_ref<'a>(object: Object<'_, 'a>) -> Read<BidRefText<'a>> {
     if let Some(word) = text_opt(object, "bid_id")? {
         return Ok(BidRefText::Id { word, id: id_of(word).map(BidId) });
     }
-    let client_bid_id = client_bid_id_opt(object)?.ok_or_else(|| missing("bid_id"))?;
+    let client_bid_id = client_bid_id_of(object.find("client_bid_id").ok_or_else(|| missing("bid_id"))?)?;
     Ok(BidRefText::Client { auction: auction(object)?, client_bid_id })
 }
 

@@ -7,11 +7,7 @@ use simd_json::{Node, StaticNode};
 
 use super::error::{DecodeError, Fault};
 
-/// How many members an object may have before its keys are sorted to find equal ones.
-const PAIRWISE_MEMBERS_MAX: usize = 12;
-
 /// The parsed message.
-#[derive(Clone, Copy)]
 pub(super) struct Tree<'t, 'a> {
     nodes: &'t [Node<'a>],
     /// For each node the offset of its first byte in `source`.
@@ -22,14 +18,14 @@ pub(super) struct Tree<'t, 'a> {
 /// One value of the message.
 #[derive(Clone, Copy)]
 pub(super) struct Value<'t, 'a> {
-    tree: Tree<'t, 'a>,
+    tree: &'t Tree<'t, 'a>,
     node: usize,
 }
 
 /// An object of the message.
 #[derive(Clone, Copy)]
 pub(super) struct Object<'t, 'a> {
-    tree: Tree<'t, 'a>,
+    tree: &'t Tree<'t, 'a>,
     first: usize,
     len: usize,
 }
@@ -60,29 +56,56 @@ impl<'t, 'a> Tree<'t, 'a> {
         (!nodes.is_empty() && nodes.len() == places.len()).then_some(Self { nodes, places, source })
     }
 
-    pub fn root(self) -> Value<'t, 'a> {
+    pub fn root(&'t self) -> Value<'t, 'a> {
         Value { tree: self, node: 0 }
     }
 
     /// Fails if any object has a key twice. `order` is scratch space.
-    pub fn check_keys(self, order: &mut Vec<u32>) -> Result<(), DecodeError> {
-        for node in 0..self.nodes.len() {
-            if let Node::Object { len, .. } = self.nodes[node]
+    pub fn check_keys(&self, order: &mut Vec<u32>) -> Result<(), DecodeError> {
+        for (node, kind) in self.nodes.iter().enumerate() {
+            if let Node::Object { len, .. } = *kind
                 && len > 1
+                && let Some(key) = self.twin(node + 1, len, order)
             {
-                let object = Object { tree: self, first: node + 1, len };
-                let twice =
-                    if len <= PAIRWISE_MEMBERS_MAX { object.twin() } else { object.twin_sorted(order) };
-                if let Some(key) = twice {
-                    let shown = key.chars().take(64).collect::<String>();
-                    return Err(DecodeError::new(Fault::DuplicateKey, shown));
-                }
+                let shown = key.chars().take(64).collect::<String>();
+                return Err(DecodeError::new(Fault::DuplicateKey, shown));
             }
         }
         Ok(())
     }
 
-    fn key(self, node: usize) -> &'a str {
+    /// A key that appears twice among the `len` members from `first` on.
+    fn twin(&self, first: usize, len: usize, order: &mut Vec<u32>) -> Option<&'a str> {
+        // Keys that differ in length or first letter set different bits, mostly: then none can be equal.
+        let mut seen = 0_u64;
+        let mut is_unsure = false;
+        let mut node = first;
+        for _ in 0..len {
+            let key = self.key(node).as_bytes();
+            let mark = key.len().wrapping_mul(29).wrapping_add(key.first().map_or(0, |&byte| byte.into()));
+            let bit = 1_u64 << (mark % 64);
+            is_unsure |= seen & bit != 0;
+            seen |= bit;
+            node = self.after(node + 1);
+        }
+        if is_unsure { self.twin_sorted(first, len, order) } else { None }
+    }
+
+    #[inline(never)]
+    fn twin_sorted(&self, first: usize, len: usize, order: &mut Vec<u32>) -> Option<&'a str> {
+        order.clear();
+        let mut node = first;
+        for _ in 0..len {
+            order.push(node as u32);
+            node = self.after(node + 1);
+        }
+        let key = |node: &u32| self.key(*node as usize);
+        order.sort_unstable_by(|left, right| key(left).cmp(key(right)));
+        order.windows(2).find(|pair| key(&pair[0]) == key(&pair[1])).map(|pair| key(&pair[0]))
+    }
+
+    #[inline]
+    fn key(&self, node: usize) -> &'a str {
         match self.nodes[node] {
             Node::String(key) => key,
             Node::Object { .. } | Node::Array { .. } | Node::Static(_) => "",
@@ -90,14 +113,15 @@ impl<'t, 'a> Tree<'t, 'a> {
     }
 
     /// The node after this value.
-    fn after(self, node: usize) -> usize {
+    #[inline]
+    fn after(&self, node: usize) -> usize {
         match self.nodes[node] {
             Node::Object { count, .. } | Node::Array { count, .. } => node + 1 + count,
             Node::String(_) | Node::Static(_) => node + 1,
         }
     }
 
-    fn number(self, node: usize) -> &'a str {
+    fn number(&self, node: usize) -> &'a str {
         let text = &self.source[self.places[node] as usize..];
         let end =
             text.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
@@ -106,6 +130,7 @@ impl<'t, 'a> Tree<'t, 'a> {
 }
 
 impl<'t, 'a> Value<'t, 'a> {
+    #[inline]
     pub fn kind(self) -> Kind<'a> {
         match self.tree.nodes[self.node] {
             Node::String(text) => Kind::Text(text),
@@ -117,6 +142,13 @@ impl<'t, 'a> Value<'t, 'a> {
         }
     }
 
+    /// The value, or `None` for `null`.
+    #[inline]
+    pub fn unless_null(self) -> Option<Self> {
+        if matches!(self.tree.nodes[self.node], Node::Static(StaticNode::Null)) { None } else { Some(self) }
+    }
+
+    #[inline]
     pub fn object(self) -> Option<Object<'t, 'a>> {
         match self.tree.nodes[self.node] {
             Node::Object { len, .. } => Some(Object { tree: self.tree, first: self.node + 1, len }),
@@ -138,6 +170,7 @@ impl<'t, 'a> Value<'t, 'a> {
 
 impl<'t, 'a> Object<'t, 'a> {
     /// Keys and values in the order of the message.
+    #[inline]
     pub fn members(self) -> impl Iterator<Item = (&'a str, Value<'t, 'a>)> {
         let mut node = self.first;
         (0..self.len).map(move |_| {
@@ -151,36 +184,12 @@ impl<'t, 'a> Object<'t, 'a> {
     /// The member with this key, unless it is `null`.
     #[inline]
     pub fn find(self, wanted: &str) -> Option<Value<'t, 'a>> {
-        self.find_or_null(wanted).filter(|value| value.kind() != Kind::Null)
+        self.find_or_null(wanted).and_then(Value::unless_null)
     }
 
     /// The member with this key, `null` included.
     #[inline]
     pub fn find_or_null(self, wanted: &str) -> Option<Value<'t, 'a>> {
         self.members().find(|(key, _)| *key == wanted).map(|(_, value)| value)
-    }
-
-    /// A key that appears twice.
-    fn twin(self) -> Option<&'a str> {
-        let mut keys = [""; PAIRWISE_MEMBERS_MAX];
-        for (index, (key, _)) in self.members().enumerate() {
-            if keys[..index].contains(&key) {
-                return Some(key);
-            }
-            keys[index] = key;
-        }
-        None
-    }
-
-    fn twin_sorted(self, order: &mut Vec<u32>) -> Option<&'a str> {
-        order.clear();
-        let mut node = self.first;
-        for _ in 0..self.len {
-            order.push(node as u32);
-            node = self.tree.after(node + 1);
-        }
-        let key = |node: &u32| self.tree.key(*node as usize);
-        order.sort_unstable_by(|left, right| key(left).cmp(key(right)));
-        order.windows(2).find(|pair| key(&pair[0]) == key(&pair[1])).map(|pair| key(&pair[0]))
     }
 }
