@@ -1,87 +1,76 @@
 //! The demand index: all live demand of one sale, and its clearing price after every change.
+//!
+//! What a price needs is the demand above it. The index keeps `lo`, the lowest price at which that finds room
+//! in the supply, the demand above it and the demand at it. A bid below `lo` changes none of them; one at or
+//! above it changes a sum; only when the sums no longer hold `lo` in place does it move: to the next
+//! price with demand, a few times, and if that is not enough by one descent of the tree of sums.
+//! Between two bids demand is the same and only supply changes, so there `lo` is found by bisection.
+//!
+//! Prices are keys in here, counted from the lowest price of the sale.
 
-use std::collections::BTreeMap;
+use super::demand::{BidKind, Demand, DemandError, Pricing};
+use super::demand_tree::{Found, SumTree};
+use super::price::Quote;
+use super::supply::Offered;
+use super::view::{Extra, View};
+use crate::units::{PriceTicks, QuantityLots};
 
-use super::price::{Outcome, PriceRule, Quote, Undersubscribed};
-use super::supply::{Offered, Supply};
-use crate::units::{Money, PriceTicks, QuantityLots};
-
-/// What decides the price of a sale, given its demand.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pricing {
-    /// What is offered at each price.
-    pub supply: Supply,
-    /// The seller's lowest price. Not negative.
-    pub reserve: PriceTicks,
-    /// Which price of the clearing interval counts.
-    pub rule: PriceRule,
-    /// What happens when demand is short.
-    pub undersubscribed: Undersubscribed,
-}
-
-impl Pricing {
-    /// The lowest price of the sale: the reserve, or the schedule's floor if that is higher.
-    pub fn lowest(&self) -> PriceTicks {
-        self.supply.floor().map_or(self.reserve, |floor| floor.max(self.reserve))
-    }
-}
-
-/// Whether a bid is filled or only takes part in finding the price.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum BidKind {
-    /// Counts, and is filled.
-    #[default]
-    Real,
-    /// Counts for the price, is never filled.
-    Phantom,
-}
-
-/// One bid as the index sees it: so many lots at any price up to a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Demand {
-    /// The highest price; `None` for a price taker. Above the ceiling it counts as the ceiling.
-    pub price: Option<PriceTicks>,
-    /// How many lots. Positive.
-    pub lots: QuantityLots,
-    /// Whether it is filled.
-    pub kind: BidKind,
-}
-
-/// Why the index does not take a change. Nothing has changed then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DemandError {
-    /// The limit is below the lowest price of the sale.
-    #[error("the limit is below the lowest price of the sale")]
-    BelowReserve,
-    /// The quantity is not positive.
-    #[error("the quantity is not positive")]
-    NotPositive,
-    /// All demand together would leave 64 bits.
-    #[error("all demand together would leave the range of quantities")]
-    Overflow,
-    /// More would be taken away than is there.
-    #[error("no such demand to take away")]
-    NotThere,
-}
+/// How many prices with demand `lo` passes before the tree is asked instead.
+const WALK_STEPS_MAX: u32 = 8;
 
 /// All live demand of one sale, by price, with the clearing price kept current.
 ///
 /// One index is one side of a market. It knows quantities per price, not bids: whoever owns the bids adds
 /// and removes them here. No operation allocates for a bid as such, only for a range of prices
-/// that had no demand before.
+/// that had no demand before, and none takes longer for there being more bids.
 #[derive(Debug, Clone)]
 pub struct DemandIndex {
-    pricing: Pricing,
-    lowest: PriceTicks,
-    levels: BTreeMap<i64, [i64; 2]>,
+    pub(super) pricing: Pricing,
+    pub(super) lowest: i64,
+    /// The key of the ceiling.
+    pub(super) ceiling: Option<u64>,
+    /// All demand, price takers included where there is a ceiling for them to count at.
+    pub(super) all: SumTree,
+    /// The same without phantoms, from the first phantom on.
+    pub(super) real: Option<Box<SumTree>>,
+    /// Price takers by kind.
     takers: [i64; 2],
+    pub(super) lo: Level,
+    /// What is offered at the lowest price.
+    pub(super) at_lowest: Offered,
+    is_fixed: bool,
+}
+
+/// `lo`, and what is known there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Level {
+    pub key: u64,
+    /// Demand above it.
+    pub above: i64,
+    /// Demand at it, but for price takers without a ceiling.
+    pub at: i64,
+    pub supply: Offered,
 }
 
 impl DemandIndex {
-    /// An index without demand.
+    /// An index without demand. A ceiling below the lowest price counts as that.
     pub fn new(pricing: Pricing) -> Self {
         let lowest = pricing.lowest();
-        Self { pricing, lowest, levels: BTreeMap::new(), takers: [0; 2] }
+        let ceiling =
+            pricing.supply.ceiling().map(|ceiling| ceiling.0.saturating_sub(lowest.0).max(0) as u64);
+        let at_lowest = pricing.supply.at(lowest);
+        let is_fixed = pricing.supply.is_fixed();
+        Self {
+            pricing,
+            lowest: lowest.0,
+            ceiling,
+            all: SumTree::new(),
+            real: None,
+            takers: [0; 2],
+            lo: Level { key: 0, above: 0, at: 0, supply: at_lowest },
+            at_lowest,
+            is_fixed,
+        }
     }
 
     /// What decides the price.
@@ -91,187 +80,285 @@ impl DemandIndex {
 
     /// The lowest price of the sale, `r` of the rules.
     pub fn lowest(&self) -> PriceTicks {
-        self.lowest
+        PriceTicks(self.lowest)
     }
 
     /// Adds one bid's demand; the price is current afterwards.
     pub fn add(&mut self, demand: Demand) -> Result<(), DemandError> {
-        if demand.lots.0 <= 0 {
-            return Err(DemandError::NotPositive);
+        let key = self.key_of(demand)?;
+        let lots = demand.lots.0;
+        self.total().checked_add(lots).ok_or(DemandError::Overflow)?;
+        if demand.kind == BidKind::Phantom && self.real.is_none() {
+            self.real = Some(Box::new(self.all.clone()));
         }
-        if demand.price.is_some_and(|price| price < self.lowest) {
-            return Err(DemandError::BelowReserve);
+        if demand.price.is_none() {
+            self.takers[demand.kind as usize] += lots;
         }
-        let total = self.sum(self.lowest.0, 2);
-        if total + i128::from(demand.lots.0) > i128::from(i64::MAX) {
-            return Err(DemandError::Overflow);
+        let Some(key) = key else {
+            self.settle();
+            return Ok(());
+        };
+        let lifts_takers = self.floating() > 0 && key > self.top();
+        self.all.add(key, lots);
+        if demand.kind == BidKind::Real
+            && let Some(real) = &mut self.real
+        {
+            real.add(key, lots);
         }
-        *self.level(demand) += demand.lots.0;
+        if lifts_takers {
+            self.settle();
+        } else if key > self.lo.key {
+            self.lo.above += lots;
+            if self.lo.above > self.lo.supply.lots.0 {
+                self.rise();
+            }
+        } else if key == self.lo.key {
+            self.lo.at += lots;
+        }
         Ok(())
     }
 
     /// Takes one bid's demand away; the price is current afterwards.
     pub fn remove(&mut self, demand: Demand) -> Result<(), DemandError> {
-        if demand.lots.0 <= 0 {
-            return Err(DemandError::NotPositive);
+        let key = self.key_of(demand)?;
+        self.judge_removal(demand, key)?;
+        let lots = demand.lots.0;
+        if demand.price.is_none() {
+            self.takers[demand.kind as usize] -= lots;
         }
-        let level = self.level(demand);
-        if *level < demand.lots.0 {
-            return Err(DemandError::NotThere);
+        let Some(key) = key else {
+            self.settle();
+            return Ok(());
+        };
+        self.all.remove(key, lots);
+        if demand.kind == BidKind::Real
+            && let Some(real) = &mut self.real
+        {
+            real.remove(key, lots);
         }
-        *level -= demand.lots.0;
-        self.levels.retain(|_, level| *level != [0, 0]);
+        if self.floating() > 0 && key >= self.top() {
+            self.settle();
+        } else if key > self.lo.key {
+            self.lo.above -= lots;
+            self.fall();
+        } else if key == self.lo.key {
+            self.lo.at -= lots;
+            self.fall();
+        }
         Ok(())
     }
 
     /// Puts one bid's new demand in place of its old; both or neither.
     pub fn amend(&mut self, old: Demand, new: Demand) -> Result<(), DemandError> {
+        self.key_of(new)?;
+        let rest = self.total().checked_sub(old.lots.0).ok_or(DemandError::NotThere)?;
+        rest.checked_add(new.lots.0).ok_or(DemandError::Overflow)?;
         self.remove(old)?;
-        self.add(new).inspect_err(|_| self.add(old).expect("it was there before"))
+        self.add(new)
     }
 
     /// The lowest price at which all bids above it fit, `p_lo` of the rules.
     pub fn lo(&self) -> PriceTicks {
-        let mut tick = self.lowest.0;
-        while !self.offered(tick).has_room_for(self.sum(tick + 1, 2)) {
-            tick += 1;
-        }
-        PriceTicks(tick)
+        self.price(self.lo.key)
     }
 
     /// The highest price at which demand is still at least the supply, `p_hi` of the rules; [`lo`](Self::lo)
     /// where there is no such price. Prices above every bid do not count.
     pub fn hi(&self) -> PriceTicks {
-        let lo = self.lo().0;
-        let top = self.top().max(lo);
-        let hi = (lo..=top).rev().find(|&tick| self.offered(tick).is_reached_by(self.sum(tick, 2)));
-        PriceTicks(hi.unwrap_or(lo))
+        let view = self.view();
+        self.price(view.hi(self.lo))
     }
 
     /// The price if the sale ended now; the lowest price of the sale while nothing sells.
+    #[inline]
     pub fn current_price(&self) -> PriceTicks {
         self.quote().price
     }
 
     /// Everything that can be said about the sale if it ended now.
+    #[inline]
     pub fn quote(&self) -> Quote {
-        let total = self.sum(self.lowest.0, 2);
-        let is_short = !self.offered(self.lowest.0).is_reached_by(total);
-        let (lo, hi) = (self.lo().0, self.hi().0);
-        let price = match (is_short, self.pricing.undersubscribed, self.pricing.rule) {
-            (true, Undersubscribed::LowestBid, _) => {
-                self.levels.iter().find(|level| level.1[0] > 0).map_or(self.lowest.0, |level| *level.0)
-            }
-            (true, _, _) => self.lowest.0,
-            (false, _, PriceRule::Hrb) => lo,
-            (false, _, PriceRule::Mid) => ((i128::from(lo) + i128::from(hi)) / 2) as i64,
-            (false, _, PriceRule::Lab | PriceRule::PayAsBid) => hi,
-        };
-        let allocated = self.sum(price, 1).min(i128::from(self.offered(price).lots.0)) as i64;
-        let outcome = match (allocated, is_short, self.pricing.undersubscribed) {
-            (0, _, _) => Outcome::NoSale,
-            (_, true, Undersubscribed::Cancel) => Outcome::Cancelled,
-            (_, true, _) => Outcome::Undersubscribed,
-            (_, false, _) => Outcome::Cleared,
-        };
-        let sells = matches!(outcome, Outcome::Cleared | Outcome::Undersubscribed);
-        let (price, allocated) = if sells { (price, allocated) } else { (self.lowest.0, 0) };
-        let above = self.sum(price + 1, 1) as i64;
-        Quote {
-            outcome,
-            price: PriceTicks(price),
-            supply: self.offered(price),
-            demand_above: QuantityLots(self.sum(price + 1, 2) as i64),
-            demand_at_or_above: QuantityLots(self.sum(price, 2) as i64),
-            allocated: QuantityLots(allocated),
-            marginal_demand: QuantityLots(self.sum(price, 1) as i64 - above),
-            marginal_available: QuantityLots((allocated - above).max(0)),
-        }
+        self.view().quote(self.lo)
     }
 
     /// Lots wanted at or above a price, phantoms included.
     pub fn demand_at_or_above(&self, price: PriceTicks) -> QuantityLots {
-        QuantityLots(self.sum(price.0, 2) as i64)
+        let key = self.key_at(price);
+        QuantityLots(key.map_or(self.total(), |key| self.view().at_or_above(key)))
     }
 
     /// Lots wanted above a price, phantoms included.
     pub fn demand_above(&self, price: PriceTicks) -> QuantityLots {
-        QuantityLots(self.sum(price.0.saturating_add(1), 2) as i64)
+        let key = self.key_at(price);
+        QuantityLots(key.map_or(self.total(), |key| self.view().above(key)))
     }
 
     /// Lots real bids want at or above a price.
     pub fn real_demand_at_or_above(&self, price: PriceTicks) -> QuantityLots {
-        QuantityLots(self.sum(price.0, 1) as i64)
+        let key = self.key_at(price).unwrap_or(0);
+        QuantityLots(self.view().real_at_or_above(key))
     }
 
     /// Lots of the real price takers.
     pub fn price_takers(&self) -> QuantityLots {
-        QuantityLots(self.takers[0])
+        QuantityLots(self.takers[BidKind::Real as usize])
     }
 
-    /// What the price would be with one more bid.
-    pub fn price_if_added(&self, demand: Demand) -> Result<PriceTicks, DemandError> {
-        let mut copy = self.clone();
-        copy.add(demand)?;
-        Ok(copy.current_price())
+    pub(super) fn view(&self) -> View<'_> {
+        View { index: self, supply: &self.pricing.supply, at_lowest: self.at_lowest, extra: Extra::NONE }
     }
 
-    /// The lowest limit at which a new bid of this many lots would be filled whole if the sale ended now, whoever
-    /// comes first among equals; `None` where no limit would.
-    ///
-    /// Phantoms count as rivals; all-or-none, caps and `pro_rata_demand` are not considered.
-    pub fn price_to_win(&self, lots: QuantityLots) -> Option<PriceTicks> {
-        let last = self.pricing.supply.ceiling().map_or(self.top() + 1, |ceiling| ceiling.0);
-        let wins = |tick: &i64| {
-            let rivals = if *tick > self.top() {
-                i128::from(self.takers[0] + self.takers[1])
-            } else {
-                self.sum(*tick, 2)
-            };
-            self.offered(*tick).has_room_for(rivals + i128::from(lots.0))
-        };
-        (self.lowest.0..=last).find(wins).map(PriceTicks)
+    /// The price takers that count at the highest price known, for want of a ceiling.
+    #[inline]
+    pub(super) fn floating(&self) -> i64 {
+        if self.ceiling.is_some() { 0 } else { self.takers[0] + self.takers[1] }
     }
 
-    /// What the seller would earn if the sale ended now with another supply, before any rounding to a settlement
-    /// currency; `None` where that supply has another floor or ceiling.
-    pub fn revenue_at(&self, supply: &Supply) -> Option<Money> {
-        let own = &self.pricing.supply;
-        if supply.floor() != own.floor() || supply.ceiling() != own.ceiling() {
-            return None;
-        }
-        let mut copy = self.clone();
-        copy.pricing.supply = supply.clone();
-        let quote = copy.quote();
-        Some(quote.price.times(quote.allocated))
+    /// Those of them that are real.
+    #[inline]
+    pub(super) fn real_floating(&self) -> i64 {
+        if self.ceiling.is_some() { 0 } else { self.takers[0] }
     }
 
-    fn offered(&self, tick: i64) -> Offered {
-        self.pricing.supply.at(PriceTicks(tick))
+    #[inline]
+    pub(super) fn total(&self) -> i64 {
+        self.all.total() + self.floating()
     }
 
     /// The highest price known: where price takers count.
-    fn top(&self) -> i64 {
-        let highest = self.levels.last_key_value().map_or(self.lowest.0, |level| *level.0);
-        self.pricing.supply.ceiling().map_or(highest, |ceiling| ceiling.0)
+    pub(super) fn top(&self) -> u64 {
+        self.ceiling.or_else(|| self.all.last()).unwrap_or(0)
     }
 
-    /// Demand at or above a tick, of real bids only (`kinds` 1) or of all (2).
-    fn sum(&self, tick: i64, kinds: usize) -> i128 {
-        let levels = self.levels.range(tick..).flat_map(|level| &level.1[..kinds]);
-        let takers = self.takers[..kinds].iter().filter(|_| tick <= self.top());
-        levels.chain(takers).map(|&lots| i128::from(lots)).sum()
+    #[inline]
+    pub(super) fn price(&self, key: u64) -> PriceTicks {
+        PriceTicks(self.lowest.saturating_add_unsigned(key))
     }
 
-    fn level(&mut self, demand: Demand) -> &mut i64 {
-        let kind = usize::from(demand.kind == BidKind::Phantom);
-        let ceiling = self.pricing.supply.ceiling();
-        match demand.price {
-            None => &mut self.takers[kind],
-            Some(price) => {
-                let price = ceiling.map_or(price, |ceiling| price.min(ceiling));
-                &mut self.levels.entry(price.0).or_default()[kind]
+    #[inline]
+    fn supply_at(&self, key: u64) -> Offered {
+        self.pricing.supply.at(self.price(key))
+    }
+
+    /// Where a demand counts; `Ok(None)` at the highest price known.
+    #[inline]
+    pub(super) fn key_of(&self, demand: Demand) -> Result<Option<u64>, DemandError> {
+        let Some(price) = demand.price else {
+            let is_positive = demand.lots.0 > 0;
+            return if is_positive { Ok(self.ceiling) } else { Err(DemandError::NotPositive) };
+        };
+        if price.0 < self.lowest {
+            return Err(DemandError::BelowReserve);
+        }
+        if demand.lots.0 <= 0 {
+            return Err(DemandError::NotPositive);
+        }
+        let key = price.0.abs_diff(self.lowest);
+        Ok(Some(self.ceiling.map_or(key, |ceiling| key.min(ceiling))))
+    }
+
+    /// The key of a price that need not be one of a bid; `None` below the lowest.
+    fn key_at(&self, price: PriceTicks) -> Option<u64> {
+        (price.0 >= self.lowest).then(|| price.0.abs_diff(self.lowest))
+    }
+
+    fn judge_removal(&self, demand: Demand, key: Option<u64>) -> Result<(), DemandError> {
+        let takers = self.takers[demand.kind as usize];
+        let is_there = match (key, demand.price, &self.real) {
+            (_, None, _) => takers >= demand.lots.0,
+            (None, Some(_), _) => false,
+            (Some(key), Some(_), None) => {
+                demand.kind == BidKind::Real
+                    && self.limits_at(&self.all, key, self.takers[0]) >= demand.lots.0
+            }
+            (Some(key), Some(_), Some(real)) => {
+                let real_lots = self.limits_at(real, key, self.takers[0]);
+                let all_lots = self.limits_at(&self.all, key, self.takers[0] + self.takers[1]);
+                let lots = if demand.kind == BidKind::Real { real_lots } else { all_lots - real_lots };
+                lots >= demand.lots.0
+            }
+        };
+        if is_there { Ok(()) } else { Err(DemandError::NotThere) }
+    }
+
+    /// The lots of a tree at a key without the price takers among them.
+    fn limits_at(&self, tree: &SumTree, key: u64, takers: i64) -> i64 {
+        tree.at(key) - if self.ceiling == Some(key) { takers } else { 0 }
+    }
+
+    /// Whether a real bid at the ceiling has a limit, and is not a price taker.
+    pub(super) fn has_real_limit_at_ceiling(&self) -> bool {
+        let tree = self.real.as_deref().unwrap_or(&self.all);
+        self.ceiling.is_some_and(|ceiling| self.limits_at(tree, ceiling, self.takers[0]) > 0)
+    }
+
+    /// Moves `lo` up to where the demand above it has room again.
+    #[cold]
+    fn rise(&mut self) {
+        if self.floating() > 0 {
+            return self.settle();
+        }
+        let Level { key: mut lo, mut above, .. } = self.lo;
+        for _ in 0..WALK_STEPS_MAX {
+            let next = self.all.next(lo).expect("there is demand above");
+            let has_room = |key: u64| self.supply_at(key).has_room_for(above.into());
+            if !self.is_fixed && next - lo > 1 && has_room(next - 1) {
+                return self.set_lo(first_key(lo + 1, next - 1, has_room), above);
+            }
+            lo = next;
+            above -= self.all.at(lo);
+            if self.supply_at(lo).has_room_for(above.into()) {
+                return self.set_lo(lo, above);
             }
         }
+        self.settle();
     }
+
+    /// Moves `lo` down as far as the demand above it has room.
+    fn fall(&mut self) {
+        let Level { key: mut lo, mut above, mut at, .. } = self.lo;
+        if self.floating() > 0 {
+            return self.settle();
+        }
+        for step in 0..=WALK_STEPS_MAX {
+            let with_lo = above + at;
+            if lo == 0 || !self.supply_at(lo - 1).has_room_for(with_lo.into()) {
+                if step > 0 {
+                    self.set_lo(lo, above);
+                }
+                return;
+            }
+            let last = self.all.previous(lo).unwrap_or(0);
+            let has_room = |key: u64| self.supply_at(key).has_room_for(with_lo.into());
+            if !self.is_fixed && !has_room(last) {
+                return self.set_lo(first_key(last + 1, lo - 1, has_room), with_lo);
+            }
+            (lo, above, at) = (last, with_lo, self.all.at(last));
+        }
+        self.settle();
+    }
+
+    /// Finds `lo` from nothing.
+    fn settle(&mut self) {
+        let view = self.view();
+        let Found { key, above } = view.first_with_room(0, self.top());
+        self.set_lo(key, above);
+    }
+
+    fn set_lo(&mut self, key: u64, above: i64) {
+        self.lo = Level { key, above, at: self.all.at(key), supply: self.supply_at(key) };
+    }
+}
+
+/// The first of `low..=high` that holds, where all after the first do, the last among them.
+fn first_key(mut low: u64, mut high: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
 }

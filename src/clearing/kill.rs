@@ -11,7 +11,8 @@ use rustc_hash::FxHashSet;
 
 use super::bid::{Bid, Want};
 use super::clear::{Margin, Position};
-use super::index::{BidKind, Demand, DemandIndex};
+use super::demand::{BidKind, Demand};
+use super::index::DemandIndex;
 use super::interval::{Market, Survey};
 use super::terms::{Allocation, Terms};
 use super::{ClearError, Outcome};
