@@ -252,13 +252,13 @@ fn supply() -> impl Strategy<Value = Supply> {
             exponent: decimal(exponent, 1),
         }),
     ];
-    (shape, bounds).prop_map(|(shape, (floor, ceiling))| match &shape {
+    (shape, bounds).prop_filter_map("too much", |(shape, (floor, ceiling))| match &shape {
         Shape::Linear(curve) | Shape::Exponential(curve) | Shape::Logarithmic(curve)
             if curve.reference_price.is_none() =>
         {
-            supply_of(shape, Some(floor.unwrap_or(3)), Some(ceiling.unwrap_or(40)))
+            supply_if_valid(shape, Some(floor.unwrap_or(3)), Some(ceiling.unwrap_or(40)))
         }
-        _ => supply_of(shape, floor, ceiling),
+        _ => supply_if_valid(shape, floor, ceiling),
     })
 }
 
