@@ -216,10 +216,13 @@ fn decimal(number: i64, scale: u32) -> Decimal {
 }
 
 fn supply_of(shape: Shape, floor: Option<i64>, ceiling: Option<i64>) -> Supply {
+    supply_if_valid(shape, floor, ceiling).unwrap()
+}
+
+fn supply_if_valid(shape: Shape, floor: Option<i64>, ceiling: Option<i64>) -> Option<Supply> {
     let one = Grid::parse("1").unwrap();
     let bound = |price: Option<i64>| price.map(|price| decimal(price, 0));
-    Supply::new(Schedule { shape, price_floor: bound(floor), price_ceiling: bound(ceiling) }, one, one)
-        .unwrap()
+    Supply::new(Schedule { shape, price_floor: bound(floor), price_ceiling: bound(ceiling) }, one, one).ok()
 }
 
 /// Supplies over prices up to a few dozen ticks, whole and not, flat and rising.
