@@ -8,9 +8,9 @@ use super::answer::{AcceptedBid, Answer, Rejection};
 use super::auction::{Auction, Turn, demand};
 use super::bids::{Cancelled, NewBid, Wanted};
 use super::command::{AmendBid, BidRef, CancelBid, SubmitBid};
-use super::engine::{BidPlace, Engine};
 use super::event::Fact;
 use super::ids::{AuctionId, AuctionSlot, BidId, Party};
+use super::machine::{BidPlace, Engine};
 use crate::clearing::DemandError;
 use crate::limits::{CANCEL_ALL_BIDS_MAX, PRICE_TICKS_MAX, QUANTITY_LOTS_MAX};
 
@@ -110,7 +110,8 @@ impl Engine {
             let own = &auction.bidders.of(bidder).bids;
             let count = own.len().min(CANCEL_ALL_BIDS_MAX - bids.len());
             more |= count < own.len();
-            for index in own[..count].to_vec() {
+            let chosen: Vec<u32> = own[..count].to_vec();
+            for index in chosen {
                 // An extension that an earlier one brought about may have unlocked, never locked.
                 auction.take_back(index, turn);
                 bids.push(auction.bids.ids[index as usize]);

@@ -10,13 +10,14 @@ mod bidders;
 mod bids;
 mod bytes;
 mod command;
-mod engine;
+
 mod entry;
 mod event;
 mod event_bytes;
 mod ids;
 mod ledger;
 mod lifecycle;
+mod machine;
 mod market;
 mod outcome;
 mod query;
@@ -36,12 +37,12 @@ pub use command::{
     AffirmSettlement, AmendBid, BidRef, CancelBid, CloseReason, Command, CreateAuction, ReportSettlement,
     SettlementStep, SubmitBid,
 };
-pub use engine::{Engine, EngineLimits};
 pub use event::{
     BidFact, CancelReason, Event, EventAuction, ExtensionCause, Fact, ResultSummary, SettlementChange,
     SettlementFact, SettlementPhase, Standing,
 };
 pub use ids::{AuctionId, AuctionSlot, BidId, Party, PartyKey, SettlementId};
+pub use machine::{Engine, EngineLimits};
 pub use market::{Market, MarketEntry};
 pub use state::{AuctionState, AuctionStatus};
 pub use terms::{

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::command::{CloseReason, Command};
-use super::engine::Engine;
 use super::ids::{AuctionSlot, SettlementId};
+use super::machine::Engine;
 use super::state::AuctionStatus;
 use super::terms::{End, OnOutage};
 use crate::units::TimeUs;

@@ -3,9 +3,9 @@
 use super::answer::{Answer, Rejection};
 use super::auction::{Auction, Turn};
 use super::command::{AffirmSettlement, ReportSettlement};
-use super::engine::Engine;
 use super::event::{Event, EventAuction, Fact, SettlementChange, SettlementFact};
 use super::ids::{AuctionId, AuctionSlot, SettlementId};
+use super::machine::Engine;
 use super::settlement::{Facts, Settlement, Told};
 use super::terms::{SettlementStart, SettlementTerms};
 use super::view::SettlementView;
