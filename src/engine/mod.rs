@@ -10,7 +10,6 @@ mod bidders;
 mod bids;
 mod bytes;
 mod command;
-
 mod entry;
 mod event;
 mod event_bytes;
