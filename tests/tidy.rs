@@ -223,8 +223,13 @@ fn functions_fit_on_a_page() {
             let head = line.trim_start().trim_start_matches("pub(super) ").trim_start_matches("pub(crate) ");
             let head =
                 head.trim_start_matches("pub ").trim_start_matches("const ").trim_start_matches("async ");
-            if started.is_none() && head.starts_with("fn ") && !line.trim_end().ends_with('}') {
+            let is_whole = line.trim_end().ends_with(['}', ';']);
+            if started.is_none() && head.starts_with("fn ") && !is_whole {
                 started = Some((number, indent));
+            }
+            // A trait's function without a body.
+            if started.is_some_and(|(_, at)| indent == at) && line.trim_start().starts_with(')') && is_whole {
+                started = None;
             }
             if let Some((start, start_indent)) = started
                 && indent == start_indent
