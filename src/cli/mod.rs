@@ -6,6 +6,7 @@
 
 mod clear;
 mod config;
+mod log;
 mod plot;
 mod settings;
 mod table;
@@ -35,6 +36,7 @@ enum Command {
     Clear(clear::Arguments),
     Token(token::Arguments),
     Config(config::Arguments),
+    Log(log::Arguments),
 }
 
 /// Why a command ended badly.
@@ -51,6 +53,7 @@ pub fn run() -> ExitCode {
         Command::Clear(arguments) => clear::run(&arguments),
         Command::Token(arguments) => token::run(arguments),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Log(arguments) => log::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,7 @@ mod answer;
 mod auction;
 mod bidders;
 mod bids;
+mod book;
 mod bytes;
 mod command;
 mod entry;
@@ -31,6 +32,7 @@ mod terms_bytes;
 mod view;
 
 pub use answer::{AcceptedBid, Answer, BidStatus, BidView, Rejection};
+pub use book::BookEntry;
 pub use bytes::BytesError;
 pub use command::{
     AffirmSettlement, AmendBid, BidRef, CancelBid, CloseReason, Command, CreateAuction, ReportSettlement,

@@ -96,7 +96,7 @@ impl Keeper {
     }
 
     fn snapshot(&mut self) -> Result<(), HostError> {
-        let mut replayer = Replayer::begin(&self.snapshots, self.limits)?;
+        let mut replayer = Replayer::begin(self.snapshots.latest()?, self.limits)?;
         replayer.catch_up(&*self.log)?;
         let mut bytes = Vec::new();
         replayer.engine.snapshot(&mut bytes);

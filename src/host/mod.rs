@@ -6,6 +6,7 @@
 //! its frames enter the fan-out ring and its callers are answered, in that order
 //! for everybody.
 
+pub mod audit;
 mod batch;
 mod clock;
 mod committer;
@@ -132,8 +133,9 @@ impl Host {
     ) -> Result<Arc<Self>, HostError> {
         let Opened { log, snapshots, archives, .. } = opened;
         let handle = log.handle();
-        let snapshot_at = snapshots.latest()?.map_or(Position::START, |snapshot| snapshot.heads.position);
-        let mut replayer = Replayer::begin(&snapshots, config.engine)?;
+        let snapshot = snapshots.latest()?;
+        let snapshot_at = snapshot.as_ref().map_or(Position::START, |snapshot| snapshot.heads.position);
+        let mut replayer = Replayer::begin(snapshot, config.engine)?;
         replayer.catch_up(&*handle)?;
         let Replayer { engine, heads, alive_at, command_count, .. } = replayer;
         tracing::info!(commands = command_count, "the log is replayed");

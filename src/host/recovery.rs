@@ -11,7 +11,7 @@ use super::HostError;
 use super::batch::EventDigest;
 use crate::engine::{AuctionId, AuctionSlot, AuctionStatus, Engine, EngineLimits, Event, SettlementPhase};
 use crate::log::{
-    ArchiveReader, Archives, BatchReader, Hash, Heads, LogHandle, Position, Snapshots, StoredBatch, StreamId,
+    ArchiveReader, Archives, BatchReader, Hash, Heads, LogHandle, Position, Snapshot, StoredBatch, StreamId,
 };
 use crate::units::TimeUs;
 use crate::wire;
@@ -33,9 +33,9 @@ pub(super) struct Replayer {
 }
 
 impl Replayer {
-    /// Begins at the newest snapshot, or before the first record.
-    pub fn begin(snapshots: &Snapshots, limits: EngineLimits) -> Result<Self, HostError> {
-        let (engine, heads, alive_at) = match snapshots.latest()? {
+    /// Begins at a snapshot, or before the first record.
+    pub fn begin(snapshot: Option<Snapshot>, limits: EngineLimits) -> Result<Self, HostError> {
+        let (engine, heads, alive_at) = match snapshot {
             None => (Engine::new(limits), Heads::start(), None),
             Some(snapshot) => {
                 let position = snapshot.heads.position.0;
@@ -60,7 +60,8 @@ impl Replayer {
         Ok(())
     }
 
-    fn apply(&mut self, batch: &StoredBatch<'_>) -> Result<(), HostError> {
+    /// Applies the batch that follows.
+    pub fn apply(&mut self, batch: &StoredBatch<'_>) -> Result<(), HostError> {
         let position = batch.position().0;
         self.heads
             .accept(batch)
@@ -128,7 +129,7 @@ impl Past {
             Some(archive) => Source::Archive(archive),
             None => Source::Log(self.log.read(self.log.start())?),
         };
-        Ok(AuctionReplay { source, stream, engine: Engine::new(self.limits), events: Vec::new() })
+        Ok(AuctionReplay::new(source, stream, self.limits))
     }
 }
 
@@ -140,7 +141,7 @@ pub(super) struct AuctionReplay {
     events: Vec<(Event, Hash)>,
 }
 
-enum Source {
+pub(super) enum Source {
     /// The log, from which the auction's records are picked.
     Log(Box<dyn BatchReader>),
     /// The auction's own archive.
@@ -156,6 +157,15 @@ pub(super) struct Step<'a> {
 }
 
 impl AuctionReplay {
+    pub fn new(source: Source, stream: StreamId, limits: EngineLimits) -> Self {
+        Self { source, stream, engine: Engine::new(limits), events: Vec::new() }
+    }
+
+    /// The engine as far as it has come.
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+
     /// Some more of the auction; `None` at the end of what is durable.
     pub fn step(&mut self) -> Result<Option<Step<'_>>, HostError> {
         self.events.clear();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::BatchReader;
-use super::archive::{ArchiveReader, ArchiveSummary};
+use super::archive::{ArchiveReader, ArchiveSummary, Archives};
 use super::chain::Heads;
 use super::disk::DiskFiles;
 use super::error::{Damage, LogError};
@@ -12,7 +12,7 @@ use super::files::{Access, Files};
 use super::folder::{ARCHIVES_FOLDER, BackupNote, DurableMark, Identity, Run};
 use super::names::{Epoch, Hash, Position, StreamId};
 use super::recovery::Known;
-use super::snapshot;
+use super::snapshot::{self, Snapshot};
 use super::stored::StoredBatch;
 use super::walk::{Begin, Walk, corrupt, find_segments};
 
@@ -61,6 +61,22 @@ pub fn verify(path: &Path) -> Result<Report, LogError> {
 /// the log ends, and `Corrupt` if it is not.
 pub fn read_folder(path: &Path) -> Result<FolderReader, LogError> {
     FolderReader::open(&*existing(path)?)
+}
+
+/// The newest sound snapshot in the folder at `path`, if there is one.
+pub fn newest_snapshot(path: &Path) -> Result<Option<Snapshot>, LogError> {
+    let files = existing(path)?;
+    let log_id = Looked::at(&*files)?.identity.log_id;
+    snapshot::newest(&*files, log_id)
+}
+
+/// The archive of `stream` in the data folder or backup at `path`, if there is one.
+pub fn read_archive(path: &Path, stream: StreamId) -> Result<Option<ArchiveReader>, LogError> {
+    let files = existing(path)?;
+    let log_id = Looked::at(&*files)?.identity.log_id;
+    // A folder that never sealed anything has none.
+    let Ok(folder) = files.folder(ARCHIVES_FOLDER, Access::Read) else { return Ok(None) };
+    Archives::new(folder, log_id).read(stream)
 }
 
 pub(super) fn existing(path: &Path) -> Result<Arc<dyn Files>, LogError> {

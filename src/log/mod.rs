@@ -48,7 +48,7 @@ pub use disk::DiskFiles;
 pub use error::{Damage, LogError};
 pub use files::{Access, File, Files, Lock};
 pub use format::{BATCH_BYTES_MAX, LogId, record_hash};
-pub use inspect::{FolderReader, Report, read_folder, verify, verify_on};
+pub use inspect::{FolderReader, Report, newest_snapshot, read_archive, read_folder, verify, verify_on};
 pub use memory::MemoryLog;
 pub use names::{Durability, Epoch, Hash, NotHex, Position, Space, StreamId, Term, Ticket, Urgency};
 pub use open::{EpochChange, Fresh, Opened, Options, Origin, Recovery, open, open_on};

@@ -104,21 +104,25 @@ impl Snapshots {
 
     /// The newest snapshot whose checksums are right.
     pub fn latest(&self) -> Result<Option<Snapshot>, LogError> {
-        let shared = &*self.shared;
-        for (_, name) in list(&*shared.files)?.into_iter().rev() {
-            match read(&*shared.files, &name, shared.log_id) {
-                Ok(snapshot) => return Ok(Some(snapshot)),
-                Err(LogError::Corrupt(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
+        newest(&*self.shared.files, self.shared.log_id)
     }
 
     /// Everything before this is covered by all snapshots kept; the start if there is none.
     pub fn covered(&self) -> Position {
         self.shared.kept.lock().first().copied().unwrap_or(Position::START)
     }
+}
+
+/// The newest snapshot in a folder whose checksums are right.
+pub(super) fn newest(files: &dyn Files, log_id: LogId) -> Result<Option<Snapshot>, LogError> {
+    for (_, name) in list(files)?.into_iter().rev() {
+        match read(files, &name, log_id) {
+            Ok(snapshot) => return Ok(Some(snapshot)),
+            Err(LogError::Corrupt(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 fn snapshot_name(position: Position) -> String {

@@ -3,6 +3,7 @@
 //! knows them, nothing above invents them. No state.
 
 pub mod auction_json;
+mod book_json;
 mod channel;
 mod close;
 mod code;
@@ -16,11 +17,14 @@ pub mod market;
 mod message;
 pub mod operation;
 pub mod record;
+mod record_json;
 mod stamp;
 pub mod terms;
 
+pub use book_json::auction_json;
 pub use channel::Channel;
 pub use close::CloseCode;
 pub use code::{Code, EndedAuction, Refusal, Retry, SessionRefusal};
 pub use grids::Grids;
 pub use message::{Message, correlation};
+pub use record_json::command_json;
