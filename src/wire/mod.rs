@@ -13,7 +13,6 @@ pub mod encode;
 mod fields;
 mod grids;
 mod json;
-pub mod market;
 mod message;
 pub mod operation;
 pub mod record;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Rest;
 use crate::engine::Rejection;
 use crate::limits::CORRELATION_ID_BYTES_MAX;
+use crate::wire::decode::DecodeError;
 use crate::wire::terms::TermsError;
 use crate::wire::{self, Code, Grids, Message, Refusal, SessionRefusal, encode};
 
@@ -107,6 +108,12 @@ impl From<TermsError> for Fault {
         let details = serde_json::json!({"field": error.field, "why": error.message}).to_string();
         let details = details.trim_start_matches('{').trim_end_matches('}').to_owned();
         Self::new(Refusal { code: Code::InvalidMessage, message: error.to_string().into(), details })
+    }
+}
+
+impl From<DecodeError> for Fault {
+    fn from(error: DecodeError) -> Self {
+        Self::new(Refusal::of_decode(&error))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Market data: payloads that `wire::market` made when they were put, wrapped as they are.
+//! Market data: payloads that `decode` made when they were put, wrapped as they are.
 
 use crate::units::TimeUs;
 use crate::wire::Message;
