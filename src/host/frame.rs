@@ -35,6 +35,8 @@ pub enum Delivery {
     /// Only `connection`: its subscription `ticket` has more to catch up with (no message). Ask for it by
     /// `Query::Continue` once the connection's queue has drained.
     Continue = 8,
+    /// Only `connection`: its bid `bid` was accepted, as another message to it says (no message).
+    Noted = 9,
 }
 
 /// The fixed part of a frame. Fields that do not apply are zero or `None`.
@@ -177,6 +179,7 @@ impl Delivery {
             6 => Self::Ending,
             7 => Self::Settlers,
             8 => Self::Continue,
+            9 => Self::Noted,
             _ => return None,
         })
     }

@@ -8,6 +8,7 @@
 
 pub mod audit;
 mod batch;
+mod bids;
 mod clock;
 mod committer;
 mod directory;
@@ -38,8 +39,8 @@ pub use ids::{Ids, RandomIds, SeededIds};
 pub use presence::Presence;
 pub use publish::{pair_key, token_key};
 pub use request::{
-    AmendText, Body, Found, NumberText, Origin, Outcome, OwnBids, Query, Request, Since, Snapshot, Subscribe,
-    UnreadableBid, Waiter,
+    AmendText, BatchBid, Body, Found, NumberText, Origin, Outcome, OwnBids, Query, Request, Since, Snapshot,
+    Subscribe, UnreadableBid, Waiter,
 };
 pub use shared::{Readiness, ShardWaker};
 

@@ -403,7 +403,7 @@ impl Sequencer {
         self.reply_error(connection, &refusal, now);
     }
 
-    fn reply_error(&mut self, connection: ConnectionKey, refusal: &Refusal, now: TimeUs) {
+    pub(super) fn reply_error(&mut self, connection: ConnectionKey, refusal: &Refusal, now: TimeUs) {
         debug_assert!(refusal.code != Code::Internal, "the host has no faults of its own to tell here");
         encode::error(&mut self.message, now, refusal);
         self.ensure_correlation();
@@ -418,11 +418,11 @@ impl Sequencer {
         }
     }
 
-    fn push_reply(&mut self, connection: ConnectionKey) {
+    pub(super) fn push_reply(&mut self, connection: ConnectionKey) {
         self.batch.frames.push(&FrameHeader::reply(connection), &self.message, &self.extra);
     }
 
-    fn push_to_owner(&mut self, connection: ConnectionKey, slot: AuctionSlot, party: &Party) {
+    pub(super) fn push_to_owner(&mut self, connection: ConnectionKey, slot: AuctionSlot, party: &Party) {
         let header = FrameHeader {
             delivery: Delivery::Owner,
             channel: Channel::Bids,
@@ -492,7 +492,11 @@ fn tells_by_reply(command: &Command) -> bool {
     matches!(command, Command::CancelBid(_) | Command::AmendBid(_))
 }
 
-fn rejected_bid<'a>(bid: &'a SubmitBid, refusal: &'a Refusal, grids: Option<Grids>) -> RejectedBid<'a> {
+pub(super) fn rejected_bid<'a>(
+    bid: &'a SubmitBid,
+    refusal: &'a Refusal,
+    grids: Option<Grids>,
+) -> RejectedBid<'a> {
     let (quantity, price) = match grids {
         Some(grids) => (RejectedValue::Quantity(bid.quantity, grids), RejectedValue::Price(bid.price, grids)),
         None => (RejectedValue::Json("null"), RejectedValue::Json("null")),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::frame::ConnectionKey;
 use crate::engine::{
     Answer, AuctionId, AuctionInfo, BidId, BidRef, BidView, Command, Party, PartyKey, Rejection, ResultPage,
-    SettlementView,
+    SettlementView, SubmitBid,
 };
 use crate::units::{QuantityLots, Reading};
 use crate::wire::{Channel, decode::Unsupported};
@@ -40,6 +40,8 @@ pub enum Body {
     /// A bid that can't be put into lots and ticks; it is judged at its place in the order,
     /// since an auction that has ended refuses before a number off the grid does.
     Unreadable(UnreadableBid),
+    /// Up to 100 bids of one party in one auction, answered together, in order.
+    Batch(Vec<BatchBid>),
     /// An amendment: its numbers can be read only once the bid's auction is known.
     Amend(AmendText),
     /// A question.
@@ -98,6 +100,33 @@ pub struct UnreadableBid {
     pub price: Box<str>,
     /// When the bytes arrived, in microseconds since 1970.
     pub received_at_us: i64,
+}
+
+/// One bid of several.
+#[derive(Debug, Clone)]
+pub enum BatchBid {
+    /// In lots and ticks.
+    Readable(SubmitBid),
+    /// See [`Body::Unreadable`].
+    Unreadable(UnreadableBid),
+}
+
+impl BatchBid {
+    /// Where.
+    pub fn auction(&self) -> AuctionId {
+        match self {
+            Self::Readable(bid) => bid.auction,
+            Self::Unreadable(bid) => bid.auction,
+        }
+    }
+
+    /// Who.
+    pub fn party(&self) -> &Party {
+        match self {
+            Self::Readable(bid) => &bid.party,
+            Self::Unreadable(bid) => &bid.party,
+        }
+    }
 }
 
 /// A question to the engine, answered at its place in the order.

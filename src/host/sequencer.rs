@@ -81,7 +81,7 @@ pub(super) struct Sequencer {
     pub(super) message: Message,
     /// Room for a reply's extra members.
     pub(super) extra: Vec<u8>,
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
     /// Auctions whose state changed this turn.
     dirty: Vec<AuctionSlot>,
     /// Auctions that take or may take bids, and when each last told its state.
@@ -251,6 +251,7 @@ impl Sequencer {
                 self.refuse(origin, "the log failed; the server must be restarted", now);
             }
             Body::Query(query) => self.query(origin, query, now),
+            Body::Batch(bids) => self.batch_bids(origin, bids, now),
             Body::Unreadable(bid) => self.unreadable(origin, &bid, now),
             Body::Amend(amend) => self.amend(origin, amend, now),
             Body::Command(command) => self.command(origin, command, now),
@@ -273,7 +274,7 @@ impl Sequencer {
     }
 
     /// Applies a command and notes it for the log.
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         command: &Command,
         events: &mut Vec<Event>,
@@ -327,7 +328,7 @@ impl Sequencer {
     }
 
     /// Why a command must wait for space on the disk, if it must.
-    fn lacks_space(&self, command: &Command) -> Option<&'static str> {
+    pub(super) fn lacks_space(&self, command: &Command) -> Option<&'static str> {
         match (self.shared.space(), command) {
             (Space::Low | Space::ReservedOnly, Command::CreateAuction(_)) => {
                 Some("the disk runs low: no new auctions are taken")
@@ -344,7 +345,7 @@ impl Sequencer {
         }
     }
 
-    fn fill_in(&mut self, command: &mut Command) {
+    pub(super) fn fill_in(&mut self, command: &mut Command) {
         match command {
             Command::SubmitBid(bid) => {
                 bid.bid = self.ids.bid();

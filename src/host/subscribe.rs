@@ -524,6 +524,7 @@ pub(super) fn wanted(frame: &Frame<'_>, subscribe: &Subscribe, told_privately: &
         | Delivery::Activate
         | Delivery::Ending
         | Delivery::Settlers
-        | Delivery::Continue => false,
+        | Delivery::Continue
+        | Delivery::Noted => false,
     }
 }

@@ -154,11 +154,6 @@ impl Backlog {
         self.frames.len() - self.sent + self.queue.len() - self.taken + self.state_bytes
     }
 
-    /// Messages that wait without a number.
-    pub fn message_count(&self) -> usize {
-        self.message_count
-    }
-
     /// Brings the total of all queues up to date with this one.
     pub fn account(&mut self, totals: &QueueTotals) {
         let bytes = self.byte_count();

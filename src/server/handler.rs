@@ -43,8 +43,19 @@ pub trait Handler: 'static {
         None
     }
 
-    /// Whether no new connections are taken.
-    fn is_closing(&self) -> bool {
-        false
+    /// Whether it goes on.
+    fn stage(&self) -> Stage {
+        Stage::Serving
     }
+}
+
+/// Whether a shard goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It takes connections.
+    Serving,
+    /// It takes none, and ends with the last one it has.
+    Closing,
+    /// It ends now.
+    Stopped,
 }

@@ -4,7 +4,8 @@
 //! From the socket up: `poller`, `transport` and `listener` name the system; `frames`,
 //! `outbox`, `backlog`, `timers` and `window` are plain state; `sockets` holds all
 //! connections of a shard and `shard` its turn; `handler` is the line above which
-//! bytes mean something.
+//! bytes mean something. Above it `session`, `topics` and `states` are plain state, and
+//! `desk` puts them to work between sockets and host.
 
 mod alarms;
 pub mod auth;
@@ -12,6 +13,7 @@ mod backlog;
 mod claims;
 pub mod config;
 mod connection;
+mod desk;
 pub mod echo;
 pub mod frames;
 mod handler;
@@ -20,17 +22,23 @@ pub mod identity;
 pub mod jwt;
 mod listener;
 mod outbox;
+mod peers;
 mod poller;
 pub mod rest;
+mod session;
 mod settings;
 mod shard;
 mod sockets;
+mod start;
+mod states;
 mod threads;
 mod timers;
 pub mod tls;
+mod topics;
 mod transport;
 mod upgrade;
 pub mod window;
 
 pub use claims::{ClaimError, ROLES, permission, role_permissions};
 pub use settings::{Origins, QueueLimits, ServerConfig};
+pub use start::{Server, ServerError};

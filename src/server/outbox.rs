@@ -66,13 +66,6 @@ pub struct Record {
     extra: u32,
 }
 
-impl Record {
-    /// Whether there is a message in it.
-    pub fn is_silent(&self) -> bool {
-        self.head == 0
-    }
-}
-
 /// A numbered message's three parts.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts<'a> {
@@ -213,12 +206,6 @@ impl Outbox {
         chain.last = link;
     }
 
-    /// The piece at the chain's end.
-    #[inline]
-    pub fn last(&self, chain: Chain) -> Option<PieceId> {
-        self.links.get(chain.last as usize).map(|link| link.piece)
-    }
-
     /// Takes the first piece off a chain.
     #[inline]
     pub fn pop(&self, chain: &mut Chain) -> Option<PieceId> {
@@ -250,11 +237,6 @@ impl Outbox {
             extra: &bytes[head + tail..head + tail + extra],
         };
         Content::Numbered(parts, piece.state)
-    }
-
-    /// Bytes held for this turn.
-    pub fn used_bytes(&self) -> usize {
-        self.records.used_bytes() + self.local.len()
     }
 
     /// Forgets the turn. Buffers that one turn blew up are given back.

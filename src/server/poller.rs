@@ -39,6 +39,10 @@ pub struct Ready {
 
 impl Poller {
     /// An empty set, in the runtime that calls.
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe, for the sake of types that may name a foreign descriptor; this one is owned"
+    )]
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         Ok(Self {

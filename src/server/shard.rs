@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use super::alarms::Alarms;
 use super::connection::{ConnectionId, Gone, Phase};
 use super::frames::{Taken, Violation};
-use super::handler::{Handler, Hello};
+use super::handler::{Handler, Hello, Stage};
 use super::listener::Seat;
 use super::outbox::PONG;
 use super::sockets::Sockets;
@@ -83,19 +83,17 @@ impl<H: Handler> Shard<H> {
         Self { clock, door, sockets, handler, buffer: vec![0; 2 * READ_BYTES] }
     }
 
-    /// Serves until the handler is closing and the last connection is gone. `accepting` is stopped
-    /// once it is closing.
+    /// Serves until the handler ends. `accepting` is stopped once it is closing.
     pub async fn run(mut self, accepting: JoinHandle<()>) -> io::Result<()> {
         let mut timer = pin!(sleep_until(Instant::now()));
         let notify = Arc::clone(&self.door.notify);
         let mut notified = pin!(notify.notified());
         loop {
             self.turn()?;
-            if self.handler.is_closing() {
-                accepting.abort();
-                if self.sockets.is_empty() {
-                    return Ok(());
-                }
+            match self.handler.stage() {
+                Stage::Serving => {}
+                Stage::Closing if !self.sockets.is_empty() => accepting.abort(),
+                Stage::Closing | Stage::Stopped => return Ok(()),
             }
             let due = self.next_due();
             self.door.alarms.note_next_turn(due);
@@ -103,6 +101,7 @@ impl<H: Handler> Shard<H> {
             if let Some(sleep) = sleep {
                 timer.as_mut().reset(Instant::now() + sleep);
             }
+            let wants_turn = self.sockets.take_wants_turn();
             let mut has_waited = false;
             poll_fn(|context| {
                 let mut is_ready = self.sockets.poller.poll(context)?.is_ready();
@@ -110,7 +109,7 @@ impl<H: Handler> Shard<H> {
                     notified.set(notify.notified());
                     is_ready = true;
                 }
-                is_ready |= self.sockets.has_unread();
+                is_ready |= wants_turn;
                 is_ready |= sleep.is_some() && timer.as_mut().poll(context).is_ready();
                 if is_ready {
                     return Poll::Ready(io::Result::Ok(()));

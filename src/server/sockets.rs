@@ -48,6 +48,9 @@ pub struct Sockets {
     pub(super) gone: Vec<(ConnectionId, Gone)>,
     /// Connections whose queue has drained.
     pub(super) drained: Vec<ConnectionId>,
+    /// Connections whose handler wants to know that they have none.
+    asked: Vec<ConnectionId>,
+    wants_turn: bool,
     /// Connections with input that is to be looked at without being told by the kernel.
     pub(super) unread: Vec<ConnectionId>,
     /// Slots to be freed at the turn's end.
@@ -91,6 +94,8 @@ impl Sockets {
             lagging: BTreeSet::new(),
             gone: Vec::new(),
             drained: Vec::new(),
+            asked: Vec::new(),
+            wants_turn: false,
             unread: Vec::new(),
             dead: Vec::new(),
         })
@@ -195,18 +200,23 @@ impl Sockets {
         self.outbox.push(&mut self.chains[index as usize], index, piece);
     }
 
-    /// The piece that the connection in a slot was given last in this turn.
-    #[inline]
-    pub fn last_piece(&self, index: u32) -> Option<PieceId> {
-        self.outbox.last(self.chains[index as usize])
-    }
-
     /// Asks that the handler be called for this connection at `due`, and not at the time asked for before.
     pub fn set_due(&mut self, id: ConnectionId, due: Option<TimeUs>) {
         if let Some(connection) = self.get(id) {
             connection.handler_due = due;
             self.arm(id);
         }
+    }
+
+    /// Asks that the handler be told once nothing waits to be sent to this connection, this turn's messages
+    /// included; at the latest when a queue that it has by then has drained.
+    pub fn tell_when_drained(&mut self, id: ConnectionId) {
+        self.asked.push(id);
+    }
+
+    /// Asks for another turn right after this one.
+    pub fn ask_for_turn(&mut self) {
+        self.wants_turn = true;
     }
 
     /// Leaves the input of a connection alone until it is resumed.
@@ -301,9 +311,9 @@ impl Sockets {
         self.free.len() + self.dead.len() == self.connections.len()
     }
 
-    /// Whether there is input that the kernel will not tell of.
-    pub(super) fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
+    /// Whether there is something to do that nobody will tell of; asked once a turn.
+    pub(super) fn take_wants_turn(&mut self) -> bool {
+        std::mem::take(&mut self.wants_turn) || !self.unread.is_empty()
     }
 
     /// Gives up connections whose close has taken too long; whether this one was.
@@ -336,6 +346,11 @@ impl Sockets {
         self.scratch = scratch;
         self.outbox.clear();
         self.relieve();
+        for id in std::mem::take(&mut self.asked) {
+            if self.is_drained(id) {
+                self.drained.push(id);
+            }
+        }
     }
 
     /// Frees the slots of connections that are gone. Nothing may speak of them any more.

@@ -66,6 +66,11 @@ impl Window {
         self.forget(bound, now);
     }
 
+    /// Whether nothing counts, as of the last call that was told the time.
+    pub fn is_empty(&self) -> bool {
+        self.last.is_none() && self.burst.is_none()
+    }
+
     fn sum(&self) -> u64 {
         match &self.burst {
             Some(burst) => burst.sum,

@@ -73,7 +73,7 @@ proptest! {
             backlog.advance(count);
         }
         prop_assert_eq!(backlog.byte_count(), 0);
-        prop_assert_eq!(backlog.message_count(), 0);
+        prop_assert_eq!(backlog.message_count, 0);
         let texts = texts(&wire);
         let mut seen_facts = Vec::new();
         let mut seen_states = std::collections::BTreeMap::new();
@@ -112,7 +112,7 @@ fn from_a_quarter_on_state_takes_no_more_room_however_much_comes() {
         let (parts, key) = numbered(&name, 1 + index % 3);
         assert_eq!(backlog.push(Content::Numbered(parts, key), &LIMITS), Fill::Within);
     }
-    assert_eq!(backlog.message_count(), 13);
+    assert_eq!(backlog.message_count, 13);
     let mut sequence = 0;
     let texts = texts(backlog.sendable(&mut sequence, &LIMITS));
     assert_eq!(texts.len(), 13);

@@ -1,0 +1,163 @@
+//! Starting and stopping a server: its shards, its port, its end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use axum::Router;
+use parking_lot::Mutex;
+
+use super::backlog::QueueTotals;
+use super::desk::{Desk, DeskParts, DeskSettings};
+use super::frames::{Binary, FrameLimits};
+use super::identity::Verify;
+use super::listener::{Seats, bind};
+use super::peers::{Mail, Peers};
+use super::settings::ServerConfig;
+use super::sockets::SocketSettings;
+use super::threads::Setup;
+use crate::host::Host;
+use crate::limits::MESSAGE_BYTES_MAX;
+
+/// What clients may send: the protocol's bounds.
+const FRAMES: FrameLimits = FrameLimits {
+    message_bytes_max: MESSAGE_BYTES_MAX,
+    fragments_max: 128,
+    message_us_max: 30_000_000,
+    controls_per_second_max: 20,
+    binary: Binary::Refused,
+};
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The host serves no more shards.
+    #[error("there are more shards than the fan-out ring has readers for")]
+    TooManyShards,
+    /// The system gave no thread.
+    #[error("no thread could be started: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A running server. Dropping it stops it at once.
+pub struct Server {
+    address: SocketAddr,
+    peers: Arc<Peers>,
+    totals: Arc<QueueTotals>,
+    seats: Arc<Seats>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Server {
+    /// Listens, and serves the host's auctions to those whom `verify` knows. `rest` answers
+    /// everything but WebSockets.
+    pub fn start(
+        config: ServerConfig,
+        host: Arc<Host>,
+        verify: Arc<dyn Verify>,
+        rest: Router,
+    ) -> Result<Self, ServerError> {
+        let shards = config.shards.max(1);
+        let listen = |source| ServerError::Listen { address: config.listen, source };
+        let listeners = bind(config.listen, shards).map_err(listen)?;
+        let address = listeners[0].local_addr().map_err(listen)?;
+        let (peers, mailboxes) = Peers::new(shards);
+        let totals = Arc::new(QueueTotals::new(shards));
+        let seats = Seats::new(config.connections_max);
+        let origins = Arc::new(config.origins);
+        let server = Self {
+            address,
+            peers: Arc::clone(&peers),
+            totals: Arc::clone(&totals),
+            seats: Arc::clone(&seats),
+            threads: Mutex::default(),
+        };
+        for ((shard, listener), (mail, notify)) in (0..shards).zip(listeners).zip(mailboxes) {
+            let wake = Arc::clone(&notify);
+            let waker: Arc<dyn Fn() + Send + Sync> = Arc::new(move || wake.notify_one());
+            let ring = host.attach(Arc::clone(&waker)).ok_or(ServerError::TooManyShards)?;
+            host.clock().listen(waker);
+            let settings = DeskSettings {
+                shard,
+                sign_in_us: config.sign_in_ms as i64 * 1000,
+                drain_us: config.drain_ms as i64 * 1000,
+                limits: config.connection_limits,
+            };
+            let parts = DeskParts {
+                host: Arc::clone(&host),
+                verify: Arc::clone(&verify),
+                peers: Arc::clone(&peers),
+                mail,
+                ring,
+            };
+            let setup = Setup {
+                shard,
+                listener,
+                clock: Arc::clone(host.clock()),
+                notify,
+                sockets: SocketSettings {
+                    shard,
+                    frames: FRAMES,
+                    queues: config.queues,
+                    totals: Arc::clone(&totals),
+                },
+                seats: Arc::clone(&seats),
+                tls: config.tls.clone(),
+                origins: Arc::clone(&origins),
+                rest: rest.clone(),
+            };
+            server.threads.lock().push(setup.spawn(move || Desk::new(settings, parts))?);
+        }
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections are open, HTTP included.
+    pub fn connection_count(&self) -> u32 {
+        self.seats.taken()
+    }
+
+    /// How many bytes wait for slow peers.
+    pub fn queued_bytes(&self) -> usize {
+        self.totals.bytes()
+    }
+
+    /// Takes no more connections, tells everybody, and closes connections over the drain window. Returns at
+    /// once; [`Server::join`] waits for the last one.
+    pub fn drain(&self) {
+        self.peers.send_all(&Mail::Drain);
+    }
+
+    /// Waits until the server has ended.
+    pub fn join(&self) {
+        for thread in self.threads.lock().drain(..) {
+            // A shard that panicked has said so; the others must still be waited for.
+            let _ = thread.join();
+        }
+    }
+
+    /// Ends at once.
+    pub fn stop(&self) {
+        self.peers.send_all(&Mail::Stop);
+        self.join();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
