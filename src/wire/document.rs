@@ -159,16 +159,15 @@ impl<'a> Keys<'a> {
     const FEW: usize = 32;
 
     /// Whether the key is new.
-    fn insert(&mut self, key: &Cow<'a, str>) -> bool {
-        if self.few.contains(key) || self.many.contains(key) {
+    fn insert(&mut self, key: Cow<'a, str>) -> bool {
+        if self.few.contains(&key) {
             return false;
         }
         if self.few.len() < Self::FEW {
-            self.few.push(key.clone());
-        } else {
-            self.many.insert(key.clone());
+            self.few.push(key);
+            return true;
         }
-        true
+        self.many.insert(key)
     }
 }
 
@@ -257,7 +256,7 @@ impl<'a> Reader<'a> {
             }
             let key_place = self.place;
             let key = self.string()?;
-            if !keys.insert(&key) {
+            if !keys.insert(key.clone()) {
                 let problem = "the key stands twice".into();
                 return Err(DocumentError { problem, byte: key_place, key: Some(key.into()) });
             }

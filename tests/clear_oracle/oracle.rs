@@ -52,7 +52,7 @@ impl Expected {
             sale.wishes.retain(|wish| !round.contains(&wish.seq));
             killed.extend(round);
         }
-        let mut expected = Self::without_kills(&sale, placed);
+        let mut expected = Self::without_kills(&sale);
         expected.killed = killed;
         let real = placed.wishes.iter().filter(|wish| !wish.is_phantom);
         expected.total_bids = real.clone().count() as u64;
@@ -63,7 +63,7 @@ impl Expected {
         expected
     }
 
-    fn without_kills(sale: &Sale, placed: &Sale) -> Self {
+    fn without_kills(sale: &Sale) -> Self {
         let (interval, price, is_short) = position(sale);
         let mut expected = Self {
             outcome: Outcome::NoSale,
@@ -90,7 +90,7 @@ impl Expected {
             (false, false, _) => Outcome::Cleared,
         };
         if matches!(expected.outcome, Outcome::Cleared | Outcome::Undersubscribed) {
-            expected.sell(sale, placed, price);
+            expected.sell(sale, price);
         }
         let at = expected.indicative_price;
         expected.supply = supply_lots(sale, at);
@@ -100,7 +100,7 @@ impl Expected {
         expected
     }
 
-    fn sell(&mut self, sale: &Sale, placed: &Sale, price: i64) {
+    fn sell(&mut self, sale: &Sale, price: i64) {
         let won = allot(sale, price);
         let awards = pay(sale, price, &won);
         let revenue = self.charge(sale, &awards);
@@ -110,7 +110,6 @@ impl Expected {
             self.outcome = Outcome::Cancelled;
             return;
         }
-        let _ = placed;
         self.revenue = revenue;
         self.price = Some(price);
         self.indicative_price = price;

@@ -111,6 +111,22 @@ impl Sale {
         self.wishes.iter().filter(counts).map(|wish| wish.lots(price)).sum()
     }
 
+    /// The same sale without caps, all-or-none, budgets and other prices than the ends of the interval.
+    pub fn with_ordinary_rules(mut self) -> Self {
+        self.max_quantity = None;
+        self.max_award_percent = None;
+        self.allow_partial_fills = true;
+        self.undersubscribed = Undersubscribed::Reserve;
+        self.min_revenue_tenths = None;
+        if self.price_rule != PriceRule::Hrb {
+            self.price_rule = PriceRule::Lab;
+        }
+        for wish in &mut self.wishes {
+            wish.is_budget = false;
+        }
+        self
+    }
+
     fn clearing_supply(&self) -> Supply {
         let halves = |halves: i64| Decimal::new(i128::from(halves) * 5, 1).expect("few digits");
         let whole = |number: i64| Decimal::new(number.into(), 0).expect("few digits");
@@ -338,7 +354,7 @@ pub fn wide_sales() -> impl Strategy<Value = Sale> {
         Sale {
             reserve,
             bounds: None,
-            offer: Offer::Steps { halves_from: vec![(0, supply / 2 * 2), (reserve / 2, supply * 2)] },
+            offer: Offer::Steps { halves_from: vec![(0, supply / 2 * 2), (reserve / 2 + 1, supply * 2)] },
             price_rule,
             undersubscribed: Undersubscribed::Reserve,
             allocation,
