@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::engine::Engine;
+use super::machine::Engine;
 use super::ids::{AuctionSlot, BidId, Party};
 use crate::units::{PriceTicks, QuantityLots};
 
