@@ -11,7 +11,7 @@ use crossbeam_utils::Backoff;
 
 use super::shared::{Cursor, Shared};
 use super::sync::{Ordering::Relaxed, Ordering::Release, fence};
-use super::words::{Header, WORD_BYTES, Writer, record_words};
+use super::words::{self, Header, WORD_BYTES, record_words};
 
 /// How far ahead the producer claims words, so that the counter which un-gated readers look at changes seldom.
 const CLAIM_WORDS_AHEAD_MAX: u64 = 1024;
@@ -50,11 +50,13 @@ pub struct Producer {
     /// Up to here gates and readers allowed writing when they were last looked at.
     allowed: u64,
     claim_ahead: u64,
+    record_bytes_max: usize,
 }
 
 impl Producer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let claim_ahead = (shared.capacity_words() / 16).min(CLAIM_WORDS_AHEAD_MAX);
+        let record_bytes_max = shared.record_bytes_max();
         Self {
             shared,
             published: 0,
@@ -64,12 +66,13 @@ impl Producer {
             claimed: 0,
             allowed: 0,
             claim_ahead,
+            record_bytes_max,
         }
     }
 
     /// Publishes a record made of `parts` at once, together with all that is staged.
     /// Gives the cursor behind it. On failure nothing changes.
-    #[inline]
+    #[inline(always)]
     pub fn try_publish(&mut self, parts: &[&[u8]]) -> Result<Cursor, PublishError> {
         self.stage(parts)?;
         Ok(self.commit())
@@ -91,12 +94,12 @@ impl Producer {
 
     /// Appends a record made of `parts` that nobody sees before it is committed.
     /// Gives the cursor behind it. On failure nothing changes.
-    #[inline]
+    // Inlined so that the number of parts is known: a third less instructions for one part.
+    #[inline(always)]
     pub fn stage(&mut self, parts: &[&[u8]]) -> Result<Cursor, PublishError> {
         let bytes = parts.iter().map(|part| part.len()).sum();
-        let bytes_max = self.shared.record_bytes_max();
-        if bytes > bytes_max {
-            return Err(PublishError::TooLong { bytes, bytes_max });
+        if bytes > self.record_bytes_max {
+            return Err(PublishError::TooLong { bytes, bytes_max: self.record_bytes_max });
         }
         let words = record_words(bytes);
         let end = self.staged + words as u64;
@@ -104,14 +107,13 @@ impl Producer {
         if end >= self.claimed {
             self.claim(end + 1)?;
         }
-        let (run, wrapped) = self.shared.runs(self.staged, words);
-        let (header, run) = run.split_first().expect("a run starts within the array");
-        header.store(Header::new(bytes, self.number).0, Relaxed);
-        let mut writer = Writer::new(run, wrapped);
-        for part in parts {
-            writer.push(part);
+        let start = self.shared.index(self.staged);
+        let ring = &self.shared.words;
+        ring[start].store(Header::new(bytes, self.number).0, Relaxed);
+        match ring.get(start + 1..start + words) {
+            Some(run) => words::store(run, parts),
+            None => words::store_wrapped(ring, start + 1, parts),
         }
-        writer.finish();
         self.staged = end;
         self.number = self.number.wrapping_add(1);
         Ok(Cursor(end))

@@ -48,14 +48,14 @@ impl Records {
 
     /// The records, in the order they were published.
     pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
-        let mut at = 0;
+        let mut rest = &self.bytes[..self.used];
         std::iter::from_fn(move || {
-            if at == self.used {
-                return None;
-            }
-            let record = Record { at, bytes: self.at(at) };
-            at += self.header(at).words() * WORD_BYTES;
-            Some(record)
+            let at = self.used - rest.len();
+            let (header, behind) = rest.split_first_chunk()?;
+            let header = Header(u64::from_le_bytes(*header));
+            let bytes = behind.get(..header.bytes())?;
+            rest = behind.get((header.words() - 1) * WORD_BYTES..)?;
+            Some(Record { at, bytes })
         })
     }
 

@@ -140,27 +140,31 @@ impl Shared {
         (self.words.len() * WORD_BYTES / 4).min(LENGTH_MAX)
     }
 
-    /// The word at `position`.
-    pub(super) fn word(&self, position: u64) -> &AtomicU64 {
-        &self.words[position as usize & (self.words.len() - 1)]
+    /// Where the word at `position` lies.
+    #[inline]
+    pub(super) fn index(&self, position: u64) -> usize {
+        position as usize & (self.words.len() - 1)
     }
 
-    /// The words from `position` on, in two runs: up to the end of the array, and from its start.
-    /// Together they are at least `count` words long.
-    pub(super) fn runs(&self, position: u64, count: usize) -> (&[AtomicU64], &[AtomicU64]) {
-        let start = position as usize & (self.words.len() - 1);
-        match self.words.get(start..start + count) {
-            Some(run) => (run, &[]),
-            None => (&self.words[start..], &self.words[..start + count - self.words.len()]),
-        }
+    /// The word at `position`.
+    #[inline]
+    pub(super) fn word(&self, position: u64) -> &AtomicU64 {
+        &self.words[self.index(position)]
     }
 
     /// Copies words out as bytes. They mean nothing if the producer may have claimed them meanwhile.
+    #[inline]
     pub(super) fn copy_out(&self, position: u64, bytes: &mut [u8]) {
-        let (run, wrapped) = self.runs(position, bytes.len() / WORD_BYTES);
-        let (before, after) = bytes.split_at_mut(run.len() * WORD_BYTES);
-        words::load(run, before);
-        words::load(wrapped, after);
+        let start = self.index(position);
+        let end = start + bytes.len() / WORD_BYTES;
+        if let Some(run) = self.words.get(start..end) {
+            words::load(run, bytes);
+        } else {
+            let run = &self.words[start..];
+            let (before, after) = bytes.split_at_mut(run.len() * WORD_BYTES);
+            words::load(run, before);
+            words::load(&self.words[..end - self.words.len()], after);
+        }
     }
 
     /// Whether what was just copied from `position` on is whole: the producer has not claimed it since.
@@ -188,16 +192,16 @@ impl Shared {
     pub(super) fn open_gate(&self) -> Option<(usize, u64)> {
         // Any position not later than `published` will do here; it only holds the producer back.
         let before = self.published.load(Relaxed);
-        let gate = self.gates.iter().position(|gate| {
-            // Acquire pairs with `close_gate`: the last holder's reads come before the producer's
-            // writes by way of this reader's own stores.
-            gate.compare_exchange(FREE, before, Acquire, Relaxed).is_ok()
-        })?;
+        // Relaxed is enough with the fence that follows.
+        let is_taken =
+            |gate: &CachePadded<AtomicU64>| gate.compare_exchange(FREE, before, Relaxed, Relaxed).is_ok();
+        let gate = self.gates.iter().position(is_taken)?;
         // Pairs with the fence in `slowest_gate`. Either the producer's next scan sees this gate, or its
         // last scan came before, and then the load below sees what was published by then, behind which
-        // that scan let the producer write nothing.
+        // that scan let the producer write nothing. It also pairs with `close_gate`: what the last holder read
+        // it read before this reader's stores, which are all that the producer may see of this gate.
         fence(SeqCst);
-        // Pairs with the store in `Producer::publish_to`, as every look at `published` that leads to reading.
+        // Pairs with the store in `Producer::publish_to`, as each load of `published` that leads to reading.
         let position = self.published.load(Acquire);
         self.move_gate(gate, position);
         Some((gate, position))
@@ -210,7 +214,7 @@ impl Shared {
     }
 
     pub(super) fn close_gate(&self, gate: usize) {
-        // As in `move_gate`, and with the exchange in `open_gate`.
+        // Pairs as `move_gate` does, and with the exchange and the fence in `open_gate`.
         self.gates[gate].store(FREE, Release);
     }
 

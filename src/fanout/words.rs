@@ -50,70 +50,62 @@ pub(super) fn record_words(bytes: usize) -> usize {
     1 + bytes.div_ceil(WORD_BYTES)
 }
 
-/// Writes bytes into a run of words that may wrap around the end of the array.
-pub(super) struct Writer<'a> {
-    run: &'a [AtomicU64],
-    wrapped: &'a [AtomicU64],
-    /// Bytes that do not fill a word yet, in the low end.
-    partial: u64,
-    partial_bytes: usize,
+/// Writes the bytes of `parts` behind each other into `run`, which is as long as they are, rounded up to words.
+#[inline(always)]
+pub(super) fn store(mut run: &[AtomicU64], parts: &[&[u8]]) {
+    // Bytes that do not fill a word yet, in the low end.
+    let (mut partial, mut partial_bytes) = (0, 0);
+    for &part in parts {
+        let mut part = part;
+        if partial_bytes > 0 {
+            // Fill the word that the last part left unfinished, so that the bulk goes word by word.
+            partial |= first_word(part) << (8 * partial_bytes);
+            let Some(rest) = part.get(WORD_BYTES - partial_bytes..) else {
+                partial_bytes += part.len();
+                continue;
+            };
+            let (word, later) = run.split_first().expect(MEASURED);
+            word.store(partial, Relaxed);
+            (part, run) = (rest, later);
+        }
+        let (whole, rest) = part.as_chunks::<WORD_BYTES>();
+        let (now, later) = run.split_at(whole.len());
+        store_words(now, whole);
+        run = later;
+        (partial, partial_bytes) = (short_word(rest), rest.len());
+    }
+    if partial_bytes > 0 {
+        run.first().expect(MEASURED).store(partial, Relaxed);
+    }
 }
 
-impl<'a> Writer<'a> {
-    /// A writer into `run`, and when that is full into `wrapped`.
-    pub(super) fn new(run: &'a [AtomicU64], wrapped: &'a [AtomicU64]) -> Self {
-        Self { run, wrapped, partial: 0, partial_bytes: 0 }
-    }
+const MEASURED: &str = "a record is measured before it is written";
 
-    /// Appends one part of a record.
-    #[inline]
-    pub(super) fn push(&mut self, mut part: &[u8]) {
-        if self.partial_bytes > 0 {
-            // Fill the word that the last part left unfinished, so that the bulk goes word by word.
-            let word = self.partial | first_word(part) << (8 * self.partial_bytes);
-            let wanting = WORD_BYTES - self.partial_bytes;
-            if part.len() < wanting {
-                self.partial = word;
-                self.partial_bytes += part.len();
-                return;
-            }
-            part = &part[wanting..];
-            self.put(word);
-        }
-        let whole = part.len() / WORD_BYTES;
-        let (bulk, rest) = part.split_at(whole * WORD_BYTES);
-        if whole <= self.run.len() {
-            let (now, later) = self.run.split_at(whole);
-            store(now, bulk);
-            self.run = later;
-        } else {
-            let (before, after) = bulk.split_at(self.run.len() * WORD_BYTES);
-            store(self.run, before);
-            let (now, later) = self.wrapped.split_at(whole - self.run.len());
-            store(now, after);
-            (self.run, self.wrapped) = (later, &[]);
-        }
-        self.partial = first_word(rest);
-        self.partial_bytes = rest.len();
-    }
-
-    /// Writes the last word, padded with zeros.
-    #[inline]
-    pub(super) fn finish(mut self) {
-        if self.partial_bytes > 0 {
-            let word = self.partial;
-            self.put(word);
+#[inline]
+fn store_words(words: &[AtomicU64], bytes: &[[u8; WORD_BYTES]]) {
+    let (words, words_rest) = words.as_chunks::<STRIDE>();
+    let (bytes, bytes_rest) = bytes.as_chunks::<STRIDE>();
+    for (words, bytes) in words.iter().zip(bytes) {
+        for (word, &bytes) in words.iter().zip(bytes) {
+            word.store(u64::from_le_bytes(bytes), Relaxed);
         }
     }
+    for (word, &bytes) in words_rest.iter().zip(bytes_rest) {
+        word.store(u64::from_le_bytes(bytes), Relaxed);
+    }
+}
 
-    #[inline]
-    fn put(&mut self, word: u64) {
-        if self.run.is_empty() {
-            (self.run, self.wrapped) = (self.wrapped, &[]);
+/// As [`store`], around the end of the array: one record in each turn of the ring, so it may take its time.
+#[cold]
+pub(super) fn store_wrapped(ring: &[AtomicU64], start: usize, parts: &[&[u8]]) {
+    let mut words = ring[start..].iter().chain(ring);
+    let mut bytes = parts.iter().copied().flatten();
+    while let Some(&first) = bytes.next() {
+        let mut word = u64::from(first);
+        for (at, &byte) in (1..).zip(bytes.by_ref().take(WORD_BYTES - 1)) {
+            word |= u64::from(byte) << (8 * at);
         }
-        let (first, rest) = self.run.split_first().expect("a record was measured before it is written");
-        first.store(word, Relaxed);
-        self.run = rest;
+        words.next().expect(MEASURED).store(word, Relaxed);
     }
 }
 
@@ -122,23 +114,23 @@ impl<'a> Writer<'a> {
 fn first_word(bytes: &[u8]) -> u64 {
     match bytes.first_chunk() {
         Some(&word) => u64::from_le_bytes(word),
-        None => bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        None => short_word(bytes),
     }
 }
 
+/// Less than eight bytes as a word; missing ones are zero.
 #[inline]
-fn store(words: &[AtomicU64], bytes: &[u8]) {
-    let (bulk, rest) = words.as_chunks::<STRIDE>();
-    let (from_bulk, from_rest) = bytes.split_at(bulk.len() * STRIDE * WORD_BYTES);
-    let (from_bulk, _) = from_bulk.as_chunks::<{ STRIDE * WORD_BYTES }>();
-    for (words, bytes) in bulk.iter().zip(from_bulk) {
-        let (bytes, _) = bytes.as_chunks::<WORD_BYTES>();
-        for (word, &bytes) in words.iter().zip(bytes) {
-            word.store(u64::from_le_bytes(bytes), Relaxed);
-        }
-    }
-    for (word, &bytes) in rest.iter().zip(from_rest.as_chunks::<WORD_BYTES>().0) {
-        word.store(u64::from_le_bytes(bytes), Relaxed);
+fn short_word(bytes: &[u8]) -> u64 {
+    let count = bytes.len();
+    if let (Some(&low), Some(&high)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        // The two may overlap, where they agree.
+        u64::from(u32::from_le_bytes(low)) | u64::from(u32::from_le_bytes(high)) << (8 * (count - 4))
+    } else if count > 0 {
+        // One, two or three bytes: the first, the middle and the last may be the same one.
+        let byte = |at: usize| u64::from(bytes[at]) << (8 * at);
+        byte(0) | byte(count / 2) | byte(count - 1)
+    } else {
+        0
     }
 }
 
@@ -146,16 +138,15 @@ fn store(words: &[AtomicU64], bytes: &[u8]) {
 #[inline]
 pub(super) fn load(words: &[AtomicU64], bytes: &mut [u8]) {
     debug_assert_eq!(words.len() * WORD_BYTES, bytes.len());
-    let (bulk, rest) = words.as_chunks::<STRIDE>();
-    let (into_bulk, into_rest) = bytes.split_at_mut(bulk.len() * STRIDE * WORD_BYTES);
-    let (into_bulk, _) = into_bulk.as_chunks_mut::<{ STRIDE * WORD_BYTES }>();
-    for (words, bytes) in bulk.iter().zip(into_bulk) {
-        let (bytes, _) = bytes.as_chunks_mut::<WORD_BYTES>();
+    let (bytes, _) = bytes.as_chunks_mut::<WORD_BYTES>();
+    let (words, words_rest) = words.as_chunks::<STRIDE>();
+    let (bytes, bytes_rest) = bytes.as_chunks_mut::<STRIDE>();
+    for (words, bytes) in words.iter().zip(bytes) {
         for (word, bytes) in words.iter().zip(bytes) {
             *bytes = word.load(Relaxed).to_le_bytes();
         }
     }
-    for (word, bytes) in rest.iter().zip(into_rest.as_chunks_mut::<WORD_BYTES>().0) {
+    for (word, bytes) in words_rest.iter().zip(bytes_rest) {
         *bytes = word.load(Relaxed).to_le_bytes();
     }
 }
