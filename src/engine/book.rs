@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::machine::Engine;
 use super::ids::{AuctionSlot, BidId, Party};
+use super::machine::Engine;
 use crate::units::{PriceTicks, QuantityLots};
 
 /// One bid that was live at the end, or is now.

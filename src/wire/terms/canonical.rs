@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::super::document::write_text;
 use super::super::fields::{Fields, TermsError};
 use super::{live, sale, supply};
-use crate::engine::{End, Party, SettlementTerms, Terms};
+use crate::engine::{End, Party, RULES_VERSION, SettlementTerms, Terms};
 use crate::units::{Decimal, Grid, QuantityLots, TimeUs};
 
 /// Keys that only canonical terms have.
@@ -22,8 +22,8 @@ pub(super) const KEYS: &[&str] = &["rules_version"];
 pub(super) fn read_rules_version(fields: &mut Fields) -> Result<u32, TermsError> {
     let version = fields.whole("rules_version", u64::from(u32::MAX))?;
     match version {
-        None => Ok(live::RULES_VERSION),
-        Some(version) if (1..=u64::from(live::RULES_VERSION)).contains(&version) => Ok(version as u32),
+        None => Ok(RULES_VERSION),
+        Some(version) if (1..=u64::from(RULES_VERSION)).contains(&version) => Ok(version as u32),
         Some(_) => Err(fields.error("rules_version", "is not a version of the rules known here")),
     }
 }

@@ -9,15 +9,13 @@ use super::super::document::Value;
 use super::super::fields::{Fields, TermsError};
 use super::sale;
 use crate::engine::{
-    AuctionId, End, Executor, OnOutage, Party, SettlementStart, SettlementTerms, Terms, TimeoutPolicy,
+    AuctionId, End, Executor, OnOutage, Party, RULES_VERSION, SettlementStart, SettlementTerms, Terms,
+    TimeoutPolicy,
 };
 use crate::limits::{
     AUCTION_MS_MAX, METADATA_BYTES_MAX, PARTY_BYTES_MAX, SETTLEMENT_PARTICIPANTS_MAX, TEXT_BYTES_MAX,
 };
 use crate::units::TimeUs;
-
-/// The version of the market's rules for auctions created now.
-pub(super) const RULES_VERSION: u32 = 1;
 
 /// The keys that say when and how a live auction runs.
 pub(super) const LIVE_KEYS: &[&str] = &[
