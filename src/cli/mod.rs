@@ -6,8 +6,11 @@
 
 mod clear;
 mod config;
+mod dev;
+mod instance;
 mod log;
 mod plot;
+mod serve;
 mod settings;
 mod table;
 mod token;
@@ -33,6 +36,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Dev(dev::Arguments),
+    Serve(serve::Arguments),
     Clear(clear::Arguments),
     Token(token::Arguments),
     Config(config::Arguments),
@@ -43,6 +48,8 @@ enum Command {
 enum Failure {
     /// It was asked for wrongly: arguments, configuration or input.
     Usage(String),
+    /// Something went wrong while it ran.
+    Running(String),
     /// It ran to its end, and its results say what was bad.
     InResults,
 }
@@ -50,6 +57,8 @@ enum Failure {
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Dev(arguments) => dev::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Clear(arguments) => clear::run(&arguments),
         Command::Token(arguments) => token::run(arguments),
         Command::Config(arguments) => config::run(&arguments),
@@ -60,6 +69,10 @@ pub fn run() -> ExitCode {
         Err(Failure::Usage(why)) => {
             complain(&why);
             ExitCode::from(2)
+        }
+        Err(Failure::Running(why)) => {
+            complain(&why);
+            ExitCode::FAILURE
         }
         Err(Failure::InResults) => ExitCode::FAILURE,
     }
@@ -79,5 +92,9 @@ fn complain(text: &str) {
 impl Failure {
     fn usage(why: impl std::fmt::Display) -> Self {
         Self::Usage(why.to_string())
+    }
+
+    fn running(why: impl std::fmt::Display) -> Self {
+        Self::Running(why.to_string())
     }
 }
