@@ -122,10 +122,7 @@ impl Heads {
         if batch.term() < self.term {
             return Err(ChainBreak::Term { found: batch.term(), seen: self.term });
         }
-        self.check_streams(batch)?;
-        for record in batch.records() {
-            self.put(record.stream, record.hash, record.continues);
-        }
+        self.accept_records(batch)?;
         self.position = batch.end();
         self.term = batch.term();
         self.time_us = batch.time_us();
@@ -133,25 +130,32 @@ impl Heads {
         Ok(())
     }
 
-    fn check_streams(&self, batch: &StoredBatch<'_>) -> Result<(), ChainBreak> {
-        // What the batch itself has changed so far; a batch has few streams next to the log.
-        let mut fresh: FxHashMap<StreamId, Option<Hash>> = FxHashMap::default();
+    fn accept_records(&mut self, batch: &StoredBatch<'_>) -> Result<(), ChainBreak> {
+        let mut before = Vec::with_capacity(batch.record_count());
         for record in batch.records() {
-            let known = match fresh.get(&record.stream) {
-                Some(head) => Some(head.unwrap_or(Hash::ZERO)),
-                None => match (self.stream(&record.stream), self.knows) {
-                    (Some(head), _) => Some(head),
-                    (None, Knows::All) => Some(Hash::ZERO),
-                    (None, Knows::Some) => None,
-                },
+            let head = self.stream(&record.stream);
+            let follows = match (head, self.knows) {
+                (Some(head), _) => record.previous == head,
+                (None, Knows::All) => record.previous == Hash::ZERO,
+                (None, Knows::Some) => true,
             };
-            if known.is_some_and(|head| head != record.previous) {
+            if !follows {
+                self.put_back(before);
                 return Err(ChainBreak::Stream { position: record.position, stream: record.stream });
             }
-            let head = (record.continues == Continues::Yes).then_some(record.hash);
-            fresh.insert(record.stream, head);
+            before.push((record.stream, head));
+            self.put(record.stream, record.hash, record.continues);
         }
         Ok(())
+    }
+
+    fn put_back(&mut self, before: Vec<(StreamId, Option<Hash>)>) {
+        for (stream, head) in before.into_iter().rev() {
+            match head {
+                Some(head) => self.streams.insert(stream, head),
+                None => self.streams.remove(&stream),
+            };
+        }
     }
 
     pub(super) fn put(&mut self, stream: StreamId, hash: Hash, continues: Continues) {

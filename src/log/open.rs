@@ -30,6 +30,8 @@ pub struct Options {
     pub durability: Durability,
     /// Size of new segments in bytes; no batch can be larger. At least 8 KiB.
     pub segment_bytes: u64,
+    /// How many segments are kept ready beside the reserve: one is enough for all but bursts that outrun the disk.
+    pub segments_ahead: usize,
     /// With less than this free on the disk, space counts as low.
     pub low_space_bytes: u64,
     /// What a log in memory may hold in bytes, and as much again for snapshots and archives.
@@ -37,11 +39,12 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// `Fsync`, segments of 64 MiB, space low below four of them, 1 GiB in memory.
+    /// `Fsync`, segments of 64 MiB and one ahead, space low below four of them, 1 GiB in memory.
     fn default() -> Self {
         Self {
             durability: Durability::Fsync,
             segment_bytes: 64 << 20,
+            segments_ahead: 1,
             low_space_bytes: 256 << 20,
             memory_bytes_max: 1 << 30,
         }
@@ -153,8 +156,7 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
     let last_run = Run::read(&*files)?;
     let mut identity = identify(&*files, last_run, fresh.clone())?;
     let log_id = identity.log_id;
-    let pool =
-        Pool::open(Arc::clone(&files), options.segment_bytes, options.low_space_bytes).map_err(making)?;
+    let pool = Pool::open(Arc::clone(&files), &options).map_err(making)?;
     let durable_mark = DurableMark::read(&*files, log_id)
         .map_err(|error| LogError::io("reading the durable mark", error))?;
     if last_run.is_none() {

@@ -13,13 +13,22 @@ use parking_lot::Mutex;
 use super::error::LogError;
 use super::files::{Access, Files, UNFINISHED_SUFFIX, is_full, remove_if_there};
 use super::names::{Space, Urgency};
+use super::open::Options;
 use super::segment::make_zeroed;
 
 const NAME_PREFIX: &str = "spare-";
 
+/// How much of the segment in use is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Less,
+    HalfFull,
+}
+
 pub(super) struct Pool {
     files: Arc<dyn Files>,
     segment_bytes: u64,
+    segments_ahead: usize,
     low_space_bytes: u64,
     ready: Mutex<Ready>,
     /// An ordinary batch was refused and no room has come free since.
@@ -34,7 +43,7 @@ struct Ready {
 
 impl Pool {
     /// Takes stock of the spares in the folder and removes what a crash left unfinished.
-    pub fn open(files: Arc<dyn Files>, segment_bytes: u64, low_space_bytes: u64) -> io::Result<Self> {
+    pub fn open(files: Arc<dyn Files>, options: &Options) -> io::Result<Self> {
         let mut ready = Ready::default();
         for name in files.list()? {
             let Some(number) = name.strip_prefix(NAME_PREFIX) else { continue };
@@ -43,7 +52,7 @@ impl Pool {
             } else if let Ok(number) = number.parse::<u64>() {
                 ready.made_count = ready.made_count.max(number);
                 // One made when segments were smaller could not take every batch.
-                if files.open(&name, Access::Read)?.len_bytes()? < segment_bytes {
+                if files.open(&name, Access::Read)?.len_bytes()? < options.segment_bytes {
                     files.remove(&name)?;
                 } else {
                     ready.names.push(name);
@@ -51,7 +60,14 @@ impl Pool {
             }
         }
         let ready = Mutex::new(ready);
-        Ok(Self { files, segment_bytes, low_space_bytes, ready, refused: AtomicBool::new(false) })
+        Ok(Self {
+            files,
+            segment_bytes: options.segment_bytes,
+            segments_ahead: options.segments_ahead,
+            low_space_bytes: options.low_space_bytes,
+            ready,
+            refused: AtomicBool::new(false),
+        })
     }
 
     /// Makes segments until `count` are ready or there is no room. Says whether there are.
@@ -70,6 +86,15 @@ impl Pool {
         }
         self.refused.store(false, Ordering::Relaxed);
         Ok(true)
+    }
+
+    /// Makes as many segments ready as are wanted while the one in use is this full.
+    pub fn maintain(&self, use_of_active: Use) -> io::Result<Space> {
+        let reserve_count = 1;
+        let hurry = use_of_active == Use::HalfFull || self.space() == Space::ReservedOnly;
+        let wanted = if hurry { reserve_count + self.segments_ahead } else { self.segments_ahead };
+        self.fill(wanted.max(reserve_count))?;
+        Ok(self.space())
     }
 
     /// Whether a batch of this urgency may go into the segment in use: an ordinary one only if the reserve is whole,

@@ -13,7 +13,7 @@ use super::files::Files;
 use super::folder::DurableMark;
 use super::format::LogId;
 use super::names::{Durability, Epoch, Position, Space, Ticket};
-use super::pool::{Pool, making};
+use super::pool::{Pool, Use, making};
 use super::reader::Reader;
 use super::segment::Segment;
 use super::snapshot::Snapshots;
@@ -169,10 +169,7 @@ impl LogHandle for Handle {
             Arc::clone(segments.last().expect("a log has a segment"))
         };
         let half_full = active.written_bytes() > active.capacity_bytes / 2;
-        // One is the reserve, the other the next to be used.
-        let wanted = if half_full || shared.pool.space() == Space::ReservedOnly { 2 } else { 1 };
-        shared.pool.fill(wanted).map_err(making)?;
-        Ok(shared.pool.space())
+        shared.pool.maintain(if half_full { Use::HalfFull } else { Use::Less }).map_err(making)
     }
 
     fn epoch(&self) -> Epoch {
