@@ -152,7 +152,7 @@ fn a_halted_auction_takes_no_bids_lets_bids_go_and_still_closes() {
     let not_open = Rejection::AuctionNotOpen { auction: auction(1), status: AuctionStatus::Halted };
     assert_eq!(bench.refused(&Command::SubmitBid(submit(1, "ann", 3, 5, 20))), not_open);
     assert_eq!(bench.refused(&amend("ann", 1, None, Some(30))), not_open);
-    let entry = bench.engine.judge_entry(auction(1), &party("ann"), bench.now, 0);
+    let entry = bench.engine.judge_entry(auction(1), bench.now, 0);
     assert_eq!(entry, Err(not_open));
     bench.must(&cancel("ann", 2));
     assert_eq!(bench.engine.next_due(), Some(at(1000)), "the end stays");
@@ -348,7 +348,7 @@ fn a_refused_client_bid_id_is_free_again_and_parties_do_not_share_theirs() {
     bench.submit(named(submit(1, "bob", 2, 7, 11), "x"));
     let by_name = |who: &str| {
         let name = BidRef::Client { auction: auction(1), client_bid_id: text("x") };
-        bench.engine.bid(&name, &party(who), bench.now).map(|view| view.bid.bid)
+        bench.engine.bid(&name, &party(who)).map(|view| view.bid.bid)
     };
     assert_eq!(by_name("ann"), Ok(bid(1)));
     assert_eq!(by_name("bob"), Ok(bid(2)));
@@ -386,7 +386,7 @@ fn lowering_the_quantity_keeps_priority_and_anything_else_loses_it() {
     assert_eq!(bench.events.len(), events);
     bench.must(&close(1));
     let filled = |who: &str, number| {
-        let view = bench.engine.bid(&BidRef::Id(bid(number)), &party(who), bench.now).expect("an own bid");
+        let view = bench.engine.bid(&BidRef::Id(bid(number)), &party(who)).expect("an own bid");
         view.filled.0
     };
     assert_eq!((filled("bob", 2), filled("cy", 3), filled("ann", 1)), (4, 6, 0));
@@ -543,7 +543,7 @@ proptest! {
         if let Some(PriceTicks(price)) = to_win {
             winner.submit(submit(1, "bob", 99, quantity, price));
             winner.must(&close(1));
-            let view = winner.engine.bid(&BidRef::Id(bid(99)), &party("bob"), winner.now).expect("an own bid");
+            let view = winner.engine.bid(&BidRef::Id(bid(99)), &party("bob")).expect("an own bid");
             prop_assert_eq!(view.filled, QuantityLots(quantity));
             prop_assert_eq!(winner.engine.price_to_win(slot, QuantityLots(1)), None, "it is over");
         }

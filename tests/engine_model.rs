@@ -76,7 +76,7 @@ impl Pair {
             let slot = self.engine.slot(auction.id).expect("the model has it");
             let mut won = 0;
             for (index, bid) in auction.bids.iter().enumerate() {
-                let view = self.engine.bid(&BidRef::Id(bid.id), &bid.party, now).expect("the owner sees it");
+                let view = self.engine.bid(&BidRef::Id(bid.id), &bid.party).expect("the owner sees it");
                 assert_eq!(view.status, self.model.status_of(place, index));
                 assert_eq!((view.bid.quantity, view.bid.price), (bid.quantity, bid.price));
                 let in_book = auction.in_book(bid);
@@ -91,7 +91,7 @@ impl Pair {
                     assert_eq!(view.at_margin, Some(result.is_at_margin(&in_book)));
                 }
                 let stranger = engine_support::party("stranger");
-                let foreign = self.engine.bid(&BidRef::Id(bid.id), &stranger, now);
+                let foreign = self.engine.bid(&BidRef::Id(bid.id), &stranger);
                 assert_eq!(foreign, Err(Rejection::BidNotFound));
             }
             let mut live: Vec<_> = auction.bids.iter().filter(|bid| bid.is_live()).collect();

@@ -113,7 +113,6 @@ impl Engine {
     pub fn judge_entry(
         &self,
         auction: AuctionId,
-        _party: &Party,
         now: TimeUs,
         received_at_us: i64,
     ) -> Result<AuctionSlot, Rejection> {

@@ -15,7 +15,7 @@ use super::market::Market;
 use super::state::{AuctionState, AuctionStatus};
 use super::terms::Terms;
 use super::view::{Allocation, AuctionInfo, LiveBid, LiveBids, ResultPage};
-use crate::clearing::{BidKind, Demand, DemandIndex};
+use crate::clearing::{BidKind, Demand, DemandIndex, Supply};
 use crate::limits::PAGE_ENTRIES_MAX;
 use crate::units::{Money, PriceTicks, QuantityLots, TimeUs};
 
@@ -129,6 +129,12 @@ impl Engine {
         self.price_if_added(slot, None, QuantityLots(1))
     }
 
+    /// What the seller would earn if the auction ended now with another supply of the same floor and ceiling, before
+    /// any rounding to a settlement currency.
+    pub fn revenue_at(&self, slot: AuctionSlot, supply: &Supply) -> Option<Money> {
+        self.index(slot)?.revenue_at(supply)
+    }
+
     fn index(&self, slot: AuctionSlot) -> Option<&DemandIndex> {
         self.at(slot).index.as_ref()
     }
@@ -137,7 +143,7 @@ impl Engine {
 /// About bids.
 impl Engine {
     /// All that its owner may know of a bid.
-    pub fn bid(&self, bid: &BidRef, party: &Party, _now: TimeUs) -> Result<BidView, Rejection> {
+    pub fn bid(&self, bid: &BidRef, party: &Party) -> Result<BidView, Rejection> {
         let BidPlace { slot, index } = self.own_bid(bid, party)?;
         Ok(self.at(slot).bid_view(index))
     }

@@ -70,7 +70,7 @@ impl Sequencer {
     }
 
     fn judge_unreadable(&self, bid: &UnreadableBid, now: TimeUs) -> Refusal {
-        match self.engine.judge_entry(bid.auction, &bid.party, now, bid.received_at_us) {
+        match self.engine.judge_entry(bid.auction, now, bid.received_at_us) {
             Ok(_) => Refusal::invalid_bid(bid.message.to_string(), &bid.details),
             Err(rejection) => Refusal::of_rejection(&rejection, None),
         }

@@ -189,7 +189,7 @@ impl Sequencer {
 
     /// A bid whose numbers can't be taken, judged at its place in the order.
     pub(super) fn unreadable(&mut self, origin: Origin, bid: &UnreadableBid, now: TimeUs) {
-        let judged = self.engine.judge_entry(bid.auction, &bid.party, now, bid.received_at_us);
+        let judged = self.engine.judge_entry(bid.auction, now, bid.received_at_us);
         if let Origin::Waiter(waiter) = origin {
             let invalid = Rejection::InvalidBid { field: "payload", why: "see details" };
             let outcome = Outcome::Rejected(judged.err().unwrap_or(invalid));
@@ -219,7 +219,7 @@ impl Sequencer {
 
     /// An amendment, whose numbers can be read only now that the bid's auction is known.
     pub(super) fn amend(&mut self, origin: Origin, amend: AmendText, now: TimeUs) {
-        let found = self.engine.bid(&amend.bid, &amend.party, now);
+        let found = self.engine.bid(&amend.bid, &amend.party);
         let auction = match &found {
             Ok(view) => view.auction,
             Err(rejection) => {
@@ -296,7 +296,7 @@ impl Sequencer {
 
     fn find(&self, query: &Query, now: TimeUs) -> Result<Found, Rejection> {
         Ok(match query {
-            Query::Bid { bid, party } => Found::Bid(Box::new(self.engine.bid(bid, party, now)?)),
+            Query::Bid { bid, party } => Found::Bid(Box::new(self.engine.bid(bid, party)?)),
             Query::Bids { auction, party, after, limit } => {
                 let (bids, next) = self.engine.bids(*auction, party, *after, *limit as usize)?;
                 Found::Bids(bids, next)

@@ -1,13 +1,13 @@
 //! Random histories: terms, and what happens under them, small enough that everything collides.
 
 use proptest::prelude::*;
-use walras::clearing::{Allocation, MoneyTerm, PriceRule, Supply, Undersubscribed};
+use walras::clearing::{Allocation, Curve, MoneyTerm, PriceRule, Shape, Supply, Undersubscribed};
 use walras::engine::{
     AmendBid, BidRef, CancelBid, CloseReason, Command, CreateAuction, End, Engine, OnOutage, SubmitBid, Terms,
 };
 use walras::units::{PriceTicks, QuantityLots, TimeUs};
 
-use super::{at, auction, bid, decimal, fixed, grid, party, settlement, steps, terms, text};
+use super::{at, auction, between, bid, decimal, fixed, grid, party, settlement, steps, terms, text};
 
 /// Something that happens; numbers are resolved by [`Script`].
 #[derive(Debug, Clone)]
@@ -75,6 +75,15 @@ fn supplies() -> impl Strategy<Value = Supply> {
                 points.push((price, lots));
             }
             steps(&points)
+        }),
+        (0u8..3, 1i64..12, 1i64..4, 5i64..12, 25i64..45).prop_map(|(kind, base, factor, floor, ceiling)| {
+            let curve = Curve {
+                base_quantity: decimal(base),
+                elasticity_factor: decimal(factor),
+                reference_price: None,
+            };
+            let shape = [Shape::Linear(curve), Shape::Exponential(curve), Shape::Logarithmic(curve)];
+            between(shape[kind as usize].clone(), floor, ceiling)
         }),
     ]
 }

@@ -63,6 +63,13 @@ pub fn supply(shape: Shape) -> Supply {
     Supply::new(schedule, grid("1"), grid("1")).expect("a supply")
 }
 
+/// A supply between two prices.
+pub fn between(shape: Shape, floor: i64, ceiling: i64) -> Supply {
+    let schedule =
+        Schedule { shape, price_floor: Some(decimal(floor)), price_ceiling: Some(decimal(ceiling)) };
+    Supply::new(schedule, grid("1"), grid("1")).expect("a supply")
+}
+
 /// A sale of `supply` from price 10 on, open-ended, settled by the ledger when somebody says so.
 pub fn terms(supply: Supply) -> Terms {
     Terms {

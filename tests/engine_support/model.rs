@@ -570,9 +570,17 @@ impl Model {
                 let offered = self.auctions[place].terms.sale.supply.at(current_price).lots.0;
                 if takers <= offered { Standing::Above } else { Standing::AtMargin }
             }
-            Some(price) if price > current_price => Standing::Above,
-            Some(price) if price == current_price => Standing::AtMargin,
-            Some(_) => Standing::Below,
+            Some(limit) => {
+                let ceiling = self.auctions[place].terms.sale.supply.ceiling();
+                let counts_as = ceiling.map_or(limit, |ceiling| ceiling.min(limit));
+                if counts_as > current_price {
+                    Standing::Above
+                } else if counts_as == current_price {
+                    Standing::AtMargin
+                } else {
+                    Standing::Below
+                }
+            }
         };
         BidFact {
             bid: bid.id,
