@@ -58,8 +58,7 @@ pub fn start(config: &Config, tokens: Tokens, origins: Origins) -> Result<Instan
         },
     };
     let routes = rest::router(Arc::clone(&host), Arc::clone(&verify) as _);
-    let server = Server::start(settings, Arc::clone(&host), verify, routes)
-        .map_err(Failure::running)?;
+    let server = Server::start(settings, Arc::clone(&host), verify, routes).map_err(Failure::running)?;
     Ok(Instance { host, server, is_tls })
 }
 
@@ -68,13 +67,17 @@ fn start_host(config: &Config, tokens: Tokens) -> Result<Arc<Host>, Failure> {
     let options = match tokens {
         Tokens::Configured => Options { durability: config.durability, ..defaults },
         // A market to try out needs no room made ready for millions of bids.
-        Tokens::Development => {
-            Options { durability: config.durability, segment_bytes: 4 << 20, low_space_bytes: 32 << 20, ..defaults }
-        }
+        Tokens::Development => Options {
+            durability: config.durability,
+            segment_bytes: 4 << 20,
+            low_space_bytes: 32 << 20,
+            ..defaults
+        },
     };
     let epoch = Epoch::new(Uuid::new_v4().simple().to_string()).expect("32 printable characters");
     let fresh = Fresh { epoch, log_id: LogId(rand::random()) };
-    let in_data = |why: &dyn std::fmt::Display| Failure::running(format!("data {}: {why}", config.data.display()));
+    let in_data =
+        |why: &dyn std::fmt::Display| Failure::running(format!("data {}: {why}", config.data.display()));
     let opened = log::open(&config.data, options, fresh).map_err(|why| in_data(&why))?;
     let settings = HostConfig {
         engine: EngineLimits {
@@ -123,7 +126,8 @@ impl Instance {
 impl Signals {
     /// From now on the signals do not end the process by themselves.
     pub fn listen() -> Result<Self, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(Failure::running)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(Failure::running)?;
         let guard = runtime.enter();
         let interrupt = signal(SignalKind::interrupt()).map_err(Failure::running)?;
         let terminate = signal(SignalKind::terminate()).map_err(Failure::running)?;
@@ -145,9 +149,9 @@ impl Signals {
 
 /// Writes what the server reports to standard error: a level, or `target=level` pairs.
 pub fn start_reports(filter: &str) -> Result<(), Failure> {
-    let targets: Targets = filter
-        .parse()
-        .map_err(|why| Failure::usage(format!("`log` must be a level or target=level pairs, not {filter:?}: {why}")))?;
+    let targets: Targets = filter.parse().map_err(|why| {
+        Failure::usage(format!("`log` must be a level or target=level pairs, not {filter:?}: {why}"))
+    })?;
     let to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(targets);
     tracing_subscriber::registry().with(to_stderr).try_init().map_err(Failure::running)
 }

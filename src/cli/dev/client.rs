@@ -25,8 +25,7 @@ impl Client {
         let stream = TcpStream::connect_timeout(&server, HANDSHAKE).map_err(|why| why.to_string())?;
         stream.set_read_timeout(Some(HANDSHAKE)).map_err(|why| why.to_string())?;
         stream.set_nodelay(true).map_err(|why| why.to_string())?;
-        let request =
-            format!("ws://{server}/v1/ws").into_client_request().map_err(|why| why.to_string())?;
+        let request = format!("ws://{server}/v1/ws").into_client_request().map_err(|why| why.to_string())?;
         let settings = WebSocketConfig::default().read_buffer_size(4096);
         let (socket, _) = tungstenite::client::client_with_config(request, stream, Some(settings))
             .map_err(|why| format!("the handshake failed: {why}"))?;
@@ -58,7 +57,15 @@ impl Client {
         match self.socket.read() {
             Ok(Message::Text(text)) => serde_json::from_str(&text).map(Some).map_err(|why| why.to_string()),
             Ok(_) => Ok(None),
-            Err(Error::Io(why)) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
+            // A signal interrupts as well as the time: the caller looks at both.
+            Err(Error::Io(why))
+                if matches!(
+                    why.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) =>
+            {
+                Ok(None)
+            }
             Err(why) => Err(why.to_string()),
         }
     }

@@ -62,7 +62,11 @@ impl Desk {
 
     /// The auction's grids.
     pub fn grids(&self, auction: AuctionId) -> Result<Grids, String> {
-        self.host.directory().find(auction).map(|entry| entry.grids).ok_or_else(|| "no such auction".to_owned())
+        self.host
+            .directory()
+            .find(auction)
+            .map(|entry| entry.grids)
+            .ok_or_else(|| "no such auction".to_owned())
     }
 
     /// The result in numbers, with a first page of allocations.

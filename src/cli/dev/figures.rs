@@ -3,7 +3,8 @@
 /// `12345.5` as `12,345.5`.
 pub fn grouped(number: &str) -> String {
     let (sign, digits) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, fraction) =
+        digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
     let mut out = String::from(sign);
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index) % 3 == 0 {
@@ -49,9 +50,13 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        for (number, shown) in
-            [("0", "0"), ("999", "999"), ("1000", "1,000"), ("-1234567.89", "-1,234,567.89"), ("100000", "100,000")]
-        {
+        for (number, shown) in [
+            ("0", "0"),
+            ("999", "999"),
+            ("1000", "1,000"),
+            ("-1234567.89", "-1,234,567.89"),
+            ("100000", "100,000"),
+        ] {
             assert_eq!(grouped(number), shown);
         }
     }
@@ -69,6 +74,9 @@ mod tests {
         assert_eq!(sparkline(&[1.0, 2.0, 8.0]), "▁▂█");
         assert_eq!(sparkline(&[5.0, 5.0]), "▁▁");
         assert_eq!(sparkline(&[]), "");
-        assert_eq!((minutes(0), minutes(6_001), minutes(750_000)), ("0:00".into(), "0:07".into(), "12:30".into()));
+        assert_eq!(
+            (minutes(0), minutes(6_001), minutes(750_000)),
+            ("0:00".into(), "0:07".into(), "12:30".into())
+        );
     }
 }

@@ -18,13 +18,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use uuid::Uuid;
+use walras::server::Origins;
 use walras::server::auth::Tokens;
 use walras::server::config::{Config, Source};
-use walras::server::Origins;
 
+use super::Failure;
 use super::instance::{self, Instance, Signals};
 use super::settings::{ConfigFlags, DurationMs};
-use super::Failure;
 use desk::Desk;
 use plan::Pace;
 use screen::Screen;
@@ -203,7 +203,11 @@ fn rate(text: &str) -> Result<f64, String> {
 fn duration(text: &str) -> Result<DurationMs, String> {
     let duration: DurationMs = text.parse()?;
     let hour_ms = 3_600_000;
-    if (1_000..=hour_ms).contains(&duration.0) { Ok(duration) } else { Err("must be from 1s to 1h".to_owned()) }
+    if (1_000..=hour_ms).contains(&duration.0) {
+        Ok(duration)
+    } else {
+        Err("must be from 1s to 1h".to_owned())
+    }
 }
 
 impl TemporaryFolder {

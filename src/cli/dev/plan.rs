@@ -185,7 +185,9 @@ mod tests {
                     match step.deed {
                         Deed::Place { quantity_lots, price_ticks } => {
                             assert_eq!(step.bid, prices.len() + 1, "bids are numbered as placed");
-                            assert!(quantity_lots > 0 && (RESERVE_TICKS..=CEILING_TICKS).contains(&price_ticks));
+                            assert!(
+                                quantity_lots > 0 && (RESERVE_TICKS..=CEILING_TICKS).contains(&price_ticks)
+                            );
                             prices.push(Some(price_ticks));
                         }
                         Deed::Raise { price_ticks } => {

@@ -54,14 +54,19 @@ impl Report {
                 _ => filled > bid.quantity,
             };
             if is_wrong {
-                return Some(format!("{} won {} lots of {} at {:?}", row.party, filled.0, bid.quantity.0, bid.price));
+                return Some(format!(
+                    "{} won {} lots of {} at {:?}",
+                    row.party, filled.0, bid.quantity.0, bid.price
+                ));
             }
         }
         let sold: i128 = self.rows.iter().map(|row| i128::from(row.view.filled.0)).sum();
         let paid: i128 = self.rows.iter().map(|row| row.view.payment.0).sum();
-        let (told_sold, told_paid) = (i128::from(self.summary.total_allocated.0), self.summary.total_revenue.0);
-        (sold != told_sold || paid != told_paid)
-            .then(|| format!("the rows sum to {sold} lots and {paid}, the result says {told_sold} and {told_paid}"))
+        let (told_sold, told_paid) =
+            (i128::from(self.summary.total_allocated.0), self.summary.total_revenue.0);
+        (sold != told_sold || paid != told_paid).then(|| {
+            format!("the rows sum to {sold} lots and {paid}, the result says {told_sold} and {told_paid}")
+        })
     }
 
     /// The table.
@@ -82,7 +87,8 @@ impl Report {
             winners,
             self.rows.len()
         );
-        let _ = writeln!(out, "  {:<12} {:>8} {:>9} {:>9} {:>13}", "bidder", "limit", "wanted", "won", "pays");
+        let _ =
+            writeln!(out, "  {:<12} {:>8} {:>9} {:>9} {:>13}", "bidder", "limit", "wanted", "won", "pays");
         let shown = self.shown(winners);
         let mut last = None;
         for index in shown {

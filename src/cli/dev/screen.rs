@@ -83,17 +83,34 @@ impl Screen {
     fn block(&self, view: &View) -> String {
         let passed = view.duration_ms.saturating_sub(view.left_ms);
         let filled = (TREND_POINTS as u64 * passed / view.duration_ms.max(1)) as usize;
-        let bar = format!("{}{}", "━".repeat(filled.min(TREND_POINTS)), "─".repeat(TREND_POINTS.saturating_sub(filled)));
+        let bar = format!(
+            "{}{}",
+            "━".repeat(filled.min(TREND_POINTS)),
+            "─".repeat(TREND_POINTS.saturating_sub(filled))
+        );
         let title = format!("Auction {}", view.number);
-        let left = if view.ended.is_some() { view.status.clone() } else { format!("{} left", minutes(view.left_ms)) };
+        let left = if view.ended.is_some() {
+            view.status.clone()
+        } else {
+            format!("{} left", minutes(view.left_ms))
+        };
         let mut out = String::new();
-        let _ = writeln!(out, " {}  {}  {left}", self.styled(Style::Bold, &title), self.styled(Style::Dim, &bar));
+        let _ =
+            writeln!(out, " {}  {}  {left}", self.styled(Style::Bold, &title), self.styled(Style::Dim, &bar));
         let _ = writeln!(out);
         let price = self.styled(Style::Price, &format!("{:>10.2}", view.price));
         let _ = writeln!(out, " indicative price  {price}   {}", sparkline(&view.trend));
-        let cover = if view.supply > 0.0 { format!("   cover {:.2}", view.demand / view.supply) } else { String::new() };
+        let cover = if view.supply > 0.0 {
+            format!("   cover {:.2}", view.demand / view.supply)
+        } else {
+            String::new()
+        };
         let _ = writeln!(out, " demand            {:>10}   at or above the reserve", quantity(view.demand));
-        let _ = writeln!(out, " supply            {:>10}   at the indicative price{cover}", quantity(view.supply));
+        let _ = writeln!(
+            out,
+            " supply            {:>10}   at the indicative price{cover}",
+            quantity(view.supply)
+        );
         let _ = writeln!(
             out,
             " bids              {:>10}   live; {} placed, {} improved, {} cancelled",
@@ -131,7 +148,8 @@ fn plain_interval(duration_ms: u64) -> Duration {
 }
 
 fn plain_line(view: &View) -> String {
-    let time = if view.ended.is_some() { view.status.clone() } else { format!("{} left", minutes(view.left_ms)) };
+    let time =
+        if view.ended.is_some() { view.status.clone() } else { format!("{} left", minutes(view.left_ms)) };
     format!(
         "auction {}  {time:<10}  price {:>6.2}  demand {:>7}  supply {:>7}  bids {} live, {} placed, {} improved, {} cancelled",
         view.number,

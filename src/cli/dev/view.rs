@@ -154,7 +154,9 @@ mod tests {
     #[test]
     fn it_is_over_when_settled_or_when_nothing_sold() {
         let mut view = View::new(1, 1_000);
-        view.hear(&json!({"type": "auction_complete", "payload": {"status": "completed", "total_allocated": 5.0}}));
+        view.hear(
+            &json!({"type": "auction_complete", "payload": {"status": "completed", "total_allocated": 5.0}}),
+        );
         assert!(!view.is_over());
         view.hear(&json!({"type": "settlement_started", "payload": {"participants_total": 3}}));
         view.hear(&json!({"type": "settlement_progress", "payload": {"participants_agreed": 2, "participants_total": 3}}));
