@@ -116,7 +116,7 @@ fn expected(message: &[u8]) -> Verdict {
     }
 }
 
-fn given(answer: Result<ClientMessage<'_>, DecodeError>) -> Verdict {
+fn given(answer: Result<ClientMessage<'_>, Box<DecodeError>>) -> Verdict {
     match answer {
         Ok(_) => Verdict::Fine,
         Err(error) => match error.fault {

@@ -29,7 +29,7 @@ fn check(message: &str, check: impl FnOnce(ClientBody<'_>)) {
     check(read.body);
 }
 
-fn refused(message: &str) -> DecodeError {
+fn refused(message: &str) -> Box<DecodeError> {
     let message = with_ids(message);
     let mut decoder = Decoder::new();
     match decoder.decode(message.as_bytes()) {

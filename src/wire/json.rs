@@ -51,25 +51,20 @@ impl Json {
     /// An id, hyphenated and quoted.
     #[inline]
     pub fn id(&mut self, id: Uuid) {
-        let mut text = [b'"'; 38];
-        let mut at = 1;
-        for (index, &byte) in id.as_bytes().iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                text[at] = b'-';
-                at += 1;
-            }
-            text[at..at + 2].copy_from_slice(&HEX_PAIRS[usize::from(byte)]);
-            at += 2;
-        }
+        let mut text = *b"\"........-....-....-....-............\"";
+        let bytes = id.as_bytes();
+        write_hex(&bytes[..4], &mut text[1..9]);
+        write_hex(&bytes[4..6], &mut text[10..14]);
+        write_hex(&bytes[6..8], &mut text[15..19]);
+        write_hex(&bytes[8..10], &mut text[20..24]);
+        write_hex(&bytes[10..], &mut text[25..37]);
         self.bytes.extend_from_slice(&text);
     }
 
     /// A hash in hexadecimal, quoted.
     pub fn hash(&mut self, hash: &[u8; 32]) {
         let mut text = [b'"'; 66];
-        for (pair, &byte) in text[1..65].chunks_exact_mut(2).zip(hash) {
-            pair.copy_from_slice(&HEX_PAIRS[usize::from(byte)]);
-        }
+        write_hex(hash, &mut text[1..65]);
         self.bytes.extend_from_slice(&text);
     }
 
@@ -142,6 +137,13 @@ impl Json {
         let fraction = fraction[1..].trim_end_matches('0');
         self.raw(".");
         self.raw(if fraction.is_empty() { "0" } else { fraction });
+    }
+}
+
+#[inline(always)]
+fn write_hex(bytes: &[u8], text: &mut [u8]) {
+    for (pair, &byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&HEX_PAIRS[usize::from(byte)]);
     }
 }
 

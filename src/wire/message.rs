@@ -17,8 +17,9 @@ pub struct Message {
     payload_end: usize,
 }
 
-const CUT: &str = r#","sequence":"#;
-const PAYLOAD: &str = r#","payload":"#;
+/// What stands around the sequence digits, and where in it they belong.
+const AROUND_DIGITS: &str = r#","sequence":,"payload":"#;
+const DIGITS_AT: usize = r#","sequence":"#.len();
 
 impl Message {
     /// An empty buffer.
@@ -59,9 +60,8 @@ impl Message {
         self.json.raw(kind);
         self.json.raw(r#"","timestamp":"#);
         self.json.time(at);
-        self.json.raw(CUT);
-        self.cut = self.json.len();
-        self.json.raw(PAYLOAD);
+        self.cut = self.json.len() + DIGITS_AT;
+        self.json.raw(AROUND_DIGITS);
         self.payload_start = self.json.len();
         &mut self.json
     }

@@ -46,12 +46,14 @@ pub enum Fault {
 }
 
 impl DecodeError {
-    pub(super) fn new(fault: Fault, field: impl Into<String>) -> Self {
-        Self { fault, field: field.into(), correlation_id: None, client_bid_id: None }
+    /// Boxed, so that results which are no errors stay small.
+    #[cold]
+    pub(super) fn new(fault: Fault, field: impl Into<String>) -> Box<Self> {
+        Box::new(Self { fault, field: field.into(), correlation_id: None, client_bid_id: None })
     }
 
     /// The same, found inside the member `outer`.
-    pub(super) fn inside(mut self, outer: &str) -> Self {
+    pub(super) fn inside(mut self: Box<Self>, outer: &str) -> Box<Self> {
         let joint = if self.field.is_empty() { "" } else { "." };
         self.field = format!("{outer}{joint}{}", self.field);
         self

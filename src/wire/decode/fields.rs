@@ -9,17 +9,17 @@ use crate::engine::{AuctionId, SettlementId};
 use crate::limits::{CLIENT_BID_ID_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::units::{Decimal, Reading};
 
-type Read<T> = Result<T, DecodeError>;
+type Read<T> = Result<T, Box<DecodeError>>;
 
-pub(super) fn missing(field: &'static str) -> DecodeError {
+pub(super) fn missing(field: &'static str) -> Box<DecodeError> {
     DecodeError::new(Fault::Missing, field)
 }
 
-pub(super) fn wrong_type(field: &'static str, expected: &'static str) -> DecodeError {
+pub(super) fn wrong_type(field: &'static str, expected: &'static str) -> Box<DecodeError> {
     DecodeError::new(Fault::WrongType { expected }, field)
 }
 
-pub(super) fn not_allowed(field: &'static str, expected: &'static str) -> DecodeError {
+pub(super) fn not_allowed(field: &'static str, expected: &'static str) -> Box<DecodeError> {
     DecodeError::new(Fault::NotAllowed { expected }, field)
 }
 
@@ -84,13 +84,21 @@ pub(super) fn count_of(digits: &str) -> Option<u64> {
 /// A price or quantity: a JSON number or a decimal string. `null` is neither.
 #[inline]
 pub(super) fn number_of<'a>(value: Value<'_, 'a>, field: &'static str) -> Read<NumberText<'a>> {
-    const EXPECTED: &str = "a number or a decimal string";
     match value.kind() {
-        Kind::Number(text) if is_negative_zero(text) => Err(not_allowed(field, EXPECTED)),
-        Kind::Number(text) => Ok(NumberText { text, reading: Reading::ProgramNumber }),
+        Kind::Number(text) if !is_negative_zero(text) => {
+            Ok(NumberText { text, reading: Reading::ProgramNumber })
+        }
         Kind::Text(text) if is_decimal(text) => Ok(NumberText { text, reading: Reading::Exact }),
-        Kind::Text(_) => Err(not_allowed(field, EXPECTED)),
-        Kind::Null | Kind::Flag(_) | Kind::Array | Kind::Object => Err(wrong_type(field, EXPECTED)),
+        other => Err(not_a_number(other, field)),
+    }
+}
+
+#[cold]
+fn not_a_number(kind: Kind<'_>, field: &'static str) -> Box<DecodeError> {
+    const EXPECTED: &str = "a number or a decimal string";
+    match kind {
+        Kind::Number(_) | Kind::Text(_) => not_allowed(field, EXPECTED),
+        Kind::Null | Kind::Flag(_) | Kind::Array | Kind::Object => wrong_type(field, EXPECTED),
     }
 }
 
@@ -118,7 +126,7 @@ fn is_decimal(text: &str) -> bool {
 #[inline]
 fn is_negative_zero(text: &str) -> bool {
     let mut mantissa = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
-    text.starts_with('-') && !mantissa.any(|byte| matches!(byte, b'1'..=b'9'))
+    text.as_bytes().first() == Some(&b'-') && !mantissa.any(|byte| matches!(byte, b'1'..=b'9'))
 }
 
 /// A number with a decimal point and no exponent.
@@ -135,6 +143,29 @@ pub(super) fn decimal_text(number: Decimal) -> String {
 pub(super) fn id_of(word: &str) -> Option<Uuid> {
     if word.len() == 36 { Uuid::try_parse(word).ok() } else { None }
 }
+
+/// Reads two digits for each byte, and says whether all were hexadecimal.
+fn read_hex(digits: &[u8], bytes: &mut [u8]) -> bool {
+    let mut seen = 0;
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let (high, low) = (HEX_VALUES[usize::from(pair[0])], HEX_VALUES[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
+    }
+    seen < 16
+}
+
+/// The value of each hexadecimal digit, and 255 for every other byte.
+const HEX_VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value] as usize] = value as u8;
+        values[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
 
 /// The member `auction_id`, which must be there.
 #[inline]
@@ -171,14 +202,12 @@ pub(super) fn is_client_bid_id(id: &str) -> bool {
 
 /// 32 bytes in 64 hexadecimal digits.
 pub(super) fn hash(object: Object<'_, '_>, field: &'static str) -> Read<[u8; 32]> {
-    let digits = text(object, field)?.as_bytes();
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err(not_allowed(field, "64 hexadecimal digits"));
-    }
-    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
+    const EXPECTED: &str = "64 hexadecimal digits";
+    let digits: &[u8; 64] =
+        text(object, field)?.as_bytes().try_into().map_err(|_| not_allowed(field, EXPECTED))?;
     let mut hash = [0; 32];
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = value(pair[0]) << 4 | value(pair[1]);
+    if !read_hex(digits, &mut hash) {
+        return Err(not_allowed(field, EXPECTED));
     }
     Ok(hash)
 }

@@ -10,7 +10,7 @@ use super::tree::{Kind, Object, Value};
 use crate::units::{Decimal, TimeUs};
 use crate::wire::json::Json;
 
-type Read<T> = Result<T, DecodeError>;
+type Read<T> = Result<T, Box<DecodeError>>;
 
 /// Most currencies in one `price_update`.
 const CURRENCIES_MAX: usize = 64;
@@ -123,7 +123,7 @@ fn levels(object: Object<'_, '_>, field: &'static str) -> Read<Vec<Level>> {
     }
     let mut levels = Vec::with_capacity(elements.len());
     for (index, element) in elements.enumerate() {
-        let inside = |error: DecodeError| error.inside(&format!("{field}[{index}]"));
+        let inside = |error: Box<DecodeError>| error.inside(&format!("{field}[{index}]"));
         let level = element.object().ok_or_else(|| inside(wrong_type("", "an object")))?;
         let member = |name: &'static str| match level.find(name) {
             Some(value) => decimal(value, name, Sign::NotNegative).map_err(inside),

@@ -59,7 +59,7 @@ impl Decoder {
 
     /// Reads one message. Never panics, whatever the bytes; the result borrows from the message and
     /// from the decoder until the next call.
-    pub fn decode<'a>(&'a mut self, message: &'a [u8]) -> Result<ClientMessage<'a>, DecodeError> {
+    pub fn decode<'a>(&'a mut self, message: &'a [u8]) -> Result<ClientMessage<'a>, Box<DecodeError>> {
         self.parse(message, request::read)
     }
 
@@ -67,12 +67,17 @@ impl Decoder {
     pub fn decode_subscription<'a>(
         &'a mut self,
         message: &'a [u8],
-    ) -> Result<SubscribeRequest<'a>, DecodeError> {
+    ) -> Result<SubscribeRequest<'a>, Box<DecodeError>> {
         self.parse(message, request::subscribe)
     }
 
     /// Reads an operator's `{prices, "24h_change"?, timestamp?}` into the payload of `price_update`.
-    pub fn decode_prices(&mut self, token: &str, body: &[u8], now: TimeUs) -> Result<String, DecodeError> {
+    pub fn decode_prices(
+        &mut self,
+        token: &str,
+        body: &[u8],
+        now: TimeUs,
+    ) -> Result<String, Box<DecodeError>> {
         self.parse(body, |object| market::prices(token, object, now))
     }
 
@@ -83,15 +88,15 @@ impl Decoder {
         token_pair: &str,
         body: &[u8],
         now: TimeUs,
-    ) -> Result<String, DecodeError> {
+    ) -> Result<String, Box<DecodeError>> {
         self.parse(body, |object| market::order_book(token_pair, object, now))
     }
 
     fn parse<'a, T>(
         &'a mut self,
         message: &'a [u8],
-        read: impl FnOnce(Object<'_, 'a>) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
+        read: impl FnOnce(Object<'_, 'a>) -> Result<T, Box<DecodeError>>,
+    ) -> Result<T, Box<DecodeError>> {
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(DecodeError::new(
                 Fault::NotAllowed { expected: "at most 65536 bytes" },
@@ -126,8 +131,8 @@ impl Decoder {
 fn read_tree<'t, 'a, T>(
     tree: Option<&'t Tree<'t, 'a>>,
     key_order: &mut Vec<u32>,
-    read: impl FnOnce(Object<'t, 'a>) -> Result<T, DecodeError>,
-) -> Result<T, DecodeError> {
+    read: impl FnOnce(Object<'t, 'a>) -> Result<T, Box<DecodeError>>,
+) -> Result<T, Box<DecodeError>> {
     let tree = tree.ok_or_else(|| DecodeError::new(Fault::NotJson { at: 0 }, ""))?;
     let object = tree.root().object().ok_or_else(|| DecodeError::new(Fault::NotAnObject, ""))?;
     tree.check_keys(key_order)?;

@@ -15,7 +15,7 @@ use crate::engine::{BidId, SettlementStep};
 use crate::limits::{BATCH_BIDS_MAX, CORRELATION_ID_BYTES_MAX, PAGE_ENTRIES_MAX, TEXT_BYTES_MAX};
 use crate::wire::Channel;
 
-type Read<T> = Result<T, DecodeError>;
+type Read<T> = Result<T, Box<DecodeError>>;
 
 /// Longest `timestamp` of a ping, in bytes.
 const CLIENT_TIME_BYTES_MAX: usize = 64;
@@ -25,7 +25,6 @@ const GRACE_MS_MAX: u64 = 600_000;
 const PATH_STEPS_MAX: usize = 32;
 
 /// The members that nearly every message is made of, found in one pass.
-#[derive(Clone, Copy)]
 struct Envelope<'t, 'a> {
     object: Object<'t, 'a>,
     kind: Option<Value<'t, 'a>>,
@@ -59,15 +58,15 @@ pub(super) fn read<'a>(object: Object<'_, 'a>) -> Read<ClientMessage<'a>> {
         Some(value) => correlation_id(value).map(Some),
     };
     match correlation_id
-        .and_then(|correlation_id| Ok(ClientMessage { correlation_id, body: body(envelope)? }))
+        .and_then(|correlation_id| Ok(ClientMessage { correlation_id, body: body(&envelope)? }))
     {
         Ok(message) => Ok(message),
-        Err(error) => Err(with_ids(error, envelope)),
+        Err(error) => Err(with_ids(error, &envelope)),
     }
 }
 
 #[cold]
-fn with_ids(mut error: DecodeError, envelope: Envelope<'_, '_>) -> DecodeError {
+fn with_ids(mut error: Box<DecodeError>, envelope: &Envelope<'_, '_>) -> Box<DecodeError> {
     let nested = envelope.payload.and_then(Value::object).and_then(|payload| payload.find("client_bid_id"));
     let named = nested.or_else(|| envelope.object.find("client_bid_id"));
     error.client_bid_id = named.and_then(|value| client_bid_id_of(value).ok()).map(Box::from);
@@ -83,7 +82,7 @@ fn correlation_id<'a>(value: Value<'_, 'a>) -> Read<&'a str> {
     }
 }
 
-fn body<'a>(envelope: Envelope<'_, 'a>) -> Read<ClientBody<'a>> {
+fn body<'a>(envelope: &Envelope<'_, 'a>) -> Read<ClientBody<'a>> {
     let object = envelope.object;
     let kind = text_of(envelope.kind.ok_or_else(|| missing("type"))?, "type")?;
     Ok(match kind {
@@ -121,7 +120,7 @@ fn body<'a>(envelope: Envelope<'_, 'a>) -> Read<ClientBody<'a>> {
 
 /// Reads the member `payload`, an object.
 #[inline]
-fn payload<'t, 'a, T>(envelope: Envelope<'t, 'a>, read: impl FnOnce(Object<'t, 'a>) -> Read<T>) -> Read<T> {
+fn payload<'t, 'a, T>(envelope: &Envelope<'t, 'a>, read: impl FnOnce(Object<'t, 'a>) -> Read<T>) -> Read<T> {
     let value = envelope.payload.ok_or_else(|| missing("payload"))?;
     let payload = value.object().ok_or_else(|| wrong_type("payload", "an object"))?;
     read(payload).map_err(|error| error.inside("payload"))
@@ -182,12 +181,16 @@ impl<'t, 'a> Terms<'t, 'a> {
         terms
     }
 
+    #[inline]
     fn quantity(&self) -> Read<Option<NumberText<'a>>> {
-        self.quantity.map(|value| number_of(value, "quantity")).transpose()
+        let Some(value) = self.quantity else { return Ok(None) };
+        Ok(Some(number_of(value, "quantity")?))
     }
 
+    #[inline]
     fn price(&self) -> Read<Option<NumberText<'a>>> {
-        self.price.map(|value| number_of(value, "price")).transpose()
+        let Some(value) = self.price else { return Ok(None) };
+        Ok(Some(number_of(value, "price")?))
     }
 
     fn order(&self) -> Read<Order> {
@@ -253,7 +256,7 @@ fn submit_bids<'a>(object: Object<'_, 'a>) -> Read<ClientBody<'a>> {
     Ok(ClientBody::SubmitBids { auction, bids })
 }
 
-fn amend_bid<'a>(envelope: Envelope<'_, 'a>) -> Read<ClientBody<'a>> {
+fn amend_bid<'a>(envelope: &Envelope<'_, 'a>) -> Read<ClientBody<'a>> {
     let bid = bid_ref(envelope.object)?;
     payload(envelope, |payload| {
         let terms = Terms::of(payload);

@@ -45,10 +45,25 @@ pub(super) enum Kind<'a> {
 /// Fills `places` from the structural positions of `source`: those that open a value or a key.
 pub(super) fn find_places(structural: &[u32], source: &[u8], places: &mut Vec<u32>) {
     places.clear();
-    places.extend(
-        structural.iter().filter(|&&at| !matches!(source[at as usize], b':' | b',' | b'}' | b']')).copied(),
-    );
+    places.resize(structural.len(), 0);
+    let mut count = 0;
+    for &at in structural {
+        // Written always and kept only if it opens something: no branch to guess.
+        places[count] = at;
+        count += usize::from(!CLOSES_OR_JOINS[usize::from(source[at as usize])]);
+    }
+    places.truncate(count);
 }
+
+/// The structural bytes that open neither a value nor a key.
+const CLOSES_OR_JOINS: [bool; 256] = {
+    let mut table = [false; 256];
+    table[b':' as usize] = true;
+    table[b',' as usize] = true;
+    table[b'}' as usize] = true;
+    table[b']' as usize] = true;
+    table
+};
 
 impl<'t, 'a> Tree<'t, 'a> {
     /// The tree over a tape and the places of its nodes; `None` if they do not belong together.
@@ -61,7 +76,7 @@ impl<'t, 'a> Tree<'t, 'a> {
     }
 
     /// Fails if any object has a key twice. `order` is scratch space.
-    pub fn check_keys(&self, order: &mut Vec<u32>) -> Result<(), DecodeError> {
+    pub fn check_keys(&self, order: &mut Vec<u32>) -> Result<(), Box<DecodeError>> {
         for (node, kind) in self.nodes.iter().enumerate() {
             if let Node::Object { len, .. } = *kind
                 && len > 1
