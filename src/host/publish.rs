@@ -75,7 +75,9 @@ impl Publisher<'_> {
                 );
             }
             Fact::BidAmended { bid, priority_kept, shown } => {
-                encode::bid_amended(self.message, &place, grids, bid, *priority_kept, Shown::Public);
+                let amendment =
+                    encode::BidAmendment { bid, priority_kept: *priority_kept, shown: Shown::Public };
+                encode::bid_amended(self.message, &place, grids, &amendment);
                 let base = header(&auction, Channel::Bids, Delivery::Public);
                 self.push(
                     FrameHeader { party: bid.party, lots: shown.0, connection: asker.connection, ..base },

@@ -128,16 +128,20 @@ impl Sequencer {
                 let Some(slot) = self.engine.slot(*auction) else { return false };
                 let grids = self.grids_at(slot);
                 let place = Place { auction: *auction, offset: *offset, at: *at, replay: Replay::Live };
-                encode::bid_amended(&mut self.message, &place, grids, bid, *priority_kept, Shown::Owner);
+                let amendment =
+                    encode::BidAmendment { bid, priority_kept: *priority_kept, shown: Shown::Owner };
+                encode::bid_amended(&mut self.message, &place, grids, &amendment);
             }
             Answer::CancelledAll { bids, .. } => encode::bids_cancelled(&mut self.message, now, bids),
             Answer::Affirmed { settlement, .. } => {
                 let agree = matches!(command, Command::AffirmSettlement(affirm) if affirm.agree);
-                encode::settlement_affirmed(&mut self.message, now, *settlement, agree);
+                let affirmation = encode::Affirmation { settlement: *settlement, agree };
+                encode::settlement_affirmed(&mut self.message, now, affirmation);
             }
             Answer::Done => match command {
                 Command::ReportSettlement(report) => {
-                    encode::settlement_affirmed(&mut self.message, now, report.settlement, report.ok);
+                    let affirmation = encode::Affirmation { settlement: report.settlement, agree: report.ok };
+                    encode::settlement_affirmed(&mut self.message, now, affirmation);
                 }
                 _ => return false,
             },

@@ -14,7 +14,7 @@ use super::request::{Origin, OwnBids, Since, Snapshot, Subscribe};
 use super::sequencer::Sequencer;
 use crate::engine::{AuctionSlot, AuctionStatus, SettlementPhase};
 use crate::units::TimeUs;
-use crate::wire::encode::{self, AuctionWord, Recovered, SnapshotBid, SnapshotPart, UnsubscribeReason};
+use crate::wire::encode::{self, AuctionWord, Recovered, SnapshotPart, UnsubscribeReason};
 use crate::wire::{Channel, Grids};
 
 /// Most bytes of one slice.
@@ -382,13 +382,7 @@ impl Sequencer {
                     offset: place.offset,
                     at: now,
                 };
-                let bids = page.bids.iter().filter(|bid| bid.offset <= place.offset).map(|bid| SnapshotBid {
-                    bid: bid.bid,
-                    quantity: bid.quantity,
-                    price: bid.price,
-                    at: bid.at,
-                    is_phantom: bid.is_phantom,
-                });
+                let bids = page.bids.iter().filter(|bid| bid.offset <= place.offset);
                 encode::bids_snapshot(&mut self.message, &part, grids, bids);
                 let bytes = self.message.head().len() + self.message.tail().len();
                 *budget = budget.saturating_sub(bytes);

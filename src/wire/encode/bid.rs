@@ -4,7 +4,7 @@
 //! `standing` stand only in the owner's messages.
 
 use super::{Place, Replay};
-use crate::engine::{AcceptedBid, AuctionId, BidFact, BidId, BidStatus, BidView};
+use crate::engine::{AcceptedBid, AuctionId, BidFact, BidId, BidStatus, BidView, LiveBid};
 use crate::units::{PriceTicks, QuantityLots, TimeUs};
 use crate::wire::json::Json;
 use crate::wire::{Grids, Message, Refusal};
@@ -58,6 +58,17 @@ pub enum BatchEntry<'a> {
     Rejected(&'a RejectedBid<'a>),
 }
 
+/// A bid that changed.
+#[derive(Debug, Clone, Copy)]
+pub struct BidAmendment<'a> {
+    /// The bid as it is now.
+    pub bid: &'a BidFact,
+    /// Whether it kept its time priority.
+    pub priority_kept: bool,
+    /// To whom it is told.
+    pub shown: Shown,
+}
+
 /// A bid that was taken back.
 #[derive(Debug, Clone, Copy)]
 pub struct BidCancellation<'a> {
@@ -65,21 +76,6 @@ pub struct BidCancellation<'a> {
     pub bid: BidId,
     /// The owner's own id for it; `None` in the public message.
     pub client_bid_id: Option<&'a str>,
-}
-
-/// A live bid as a snapshot shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SnapshotBid {
-    /// Its id.
-    pub bid: BidId,
-    /// Lots wanted.
-    pub quantity: QuantityLots,
-    /// Highest price; `None` for a price taker.
-    pub price: Option<PriceTicks>,
-    /// When it was accepted.
-    pub at: TimeUs,
-    /// Whether it only takes part in price discovery.
-    pub is_phantom: bool,
 }
 
 /// Which part of a snapshot a message is.
@@ -142,21 +138,15 @@ pub fn bid_cancelled(message: &mut Message, place: &Place, cancelled: &BidCancel
 }
 
 /// A bid changed.
-pub fn bid_amended(
-    message: &mut Message,
-    place: &Place,
-    grids: Grids,
-    bid: &BidFact,
-    priority_kept: bool,
-    shown: Shown,
-) {
+pub fn bid_amended(message: &mut Message, place: &Place, grids: Grids, amendment: &BidAmendment<'_>) {
+    let bid = amendment.bid;
     let json = message.begin("bid_amended", place.at);
     public_members(json, place, grids, bid);
     json.raw(r#","priority_kept":"#);
-    json.flag(priority_kept);
+    json.flag(amendment.priority_kept);
     json.raw(r#","current_price":"#);
     json.price(grids, bid.current_price);
-    if shown == Shown::Owner {
+    if amendment.shown == Shown::Owner {
         json.raw(r#","is_marginal":"#);
         json.flag(bid.is_marginal);
         json.raw(r#","standing":"#);
@@ -244,11 +234,11 @@ pub fn bids(
 }
 
 /// Live bids in time priority: at most [`SNAPSHOT_BIDS_MAX`] are taken from `bids`.
-pub fn bids_snapshot(
+pub fn bids_snapshot<'a>(
     message: &mut Message,
     part: &SnapshotPart,
     grids: Grids,
-    bids: impl IntoIterator<Item = SnapshotBid>,
+    bids: impl IntoIterator<Item = &'a LiveBid>,
 ) {
     let json = message.begin("bids_snapshot", part.at);
     json.raw(r#"{"auction_id":"#);

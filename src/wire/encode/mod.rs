@@ -20,15 +20,15 @@ pub use auction::{
     auction_update, auctions, result,
 };
 pub use bid::{
-    BATCH_IDS_MAX, BatchEntry, BidCancellation, RejectedBid, RejectedValue, SNAPSHOT_BIDS_MAX, Shown,
-    SnapshotBid, SnapshotPart, bid, bid_accepted, bid_amended, bid_cancelled, bid_rejected, bids,
-    bids_cancelled, bids_result, bids_snapshot, new_bid,
+    BATCH_IDS_MAX, BatchEntry, BidAmendment, BidCancellation, RejectedBid, RejectedValue, SNAPSHOT_BIDS_MAX,
+    Shown, SnapshotPart, bid, bid_accepted, bid_amended, bid_cancelled, bid_rejected, bids, bids_cancelled,
+    bids_result, bids_snapshot, new_bid,
 };
 pub use fault::{error, rate_limit};
 pub use market::{order_book_update, price_update};
 pub use notice::{ServerNotice, cancel_on_disconnect, ping, pong, server_notice};
 pub use settlement::{
-    CompletedSettlement, StepRequest, settlement, settlement_affirmed, settlement_complete,
+    Affirmation, CompletedSettlement, StepRequest, settlement, settlement_affirmed, settlement_complete,
     settlement_failed, settlement_progress, settlement_request, settlement_started,
 };
 pub use subscription::{

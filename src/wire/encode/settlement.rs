@@ -21,6 +21,15 @@ pub struct CompletedSettlement<'a> {
     pub execution_path: &'a [Arc<str>],
 }
 
+/// What a participant said, or an executor reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Affirmation {
+    /// Of which settlement.
+    pub settlement: SettlementId,
+    /// Whether it agreed, or the step was done.
+    pub agree: bool,
+}
+
 /// A step that an executor is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepRequest {
@@ -140,13 +149,13 @@ pub fn settlement_request(
     message.end_fact(place);
 }
 
-/// The settlement took note of what a participant said, told to that participant.
-pub fn settlement_affirmed(message: &mut Message, now: TimeUs, settlement: SettlementId, agree: bool) {
+/// The settlement took note of what a participant said or an executor reported, told to that one.
+pub fn settlement_affirmed(message: &mut Message, now: TimeUs, affirmation: Affirmation) {
     let json = message.begin("settlement_affirmed", now);
     json.raw(r#"{"settlement_id":"#);
-    json.id(settlement.0);
+    json.id(affirmation.settlement.0);
     json.raw(r#","agree":"#);
-    json.flag(agree);
+    json.flag(affirmation.agree);
     json.raw("}");
     message.end_payload();
 }
