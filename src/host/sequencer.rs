@@ -40,6 +40,9 @@ const STATE_INTERVAL_US: i64 = 1_000_000;
 /// While an auction is active the log shows a sign of life at least this often, so that an outage can be measured.
 const SIGN_OF_LIFE_US: i64 = 5_000_000;
 
+/// What a caller does with the engine, at its place in the order.
+pub(super) type Visit = Box<dyn FnOnce(&Engine, TimeUs) + Send>;
+
 /// What arrives in the sequencer's queue.
 pub(super) enum Intake {
     /// A request.
@@ -49,7 +52,7 @@ pub(super) enum Intake {
     /// Frames rebuilt from the log for a client that resumes.
     Rebuilt(Rebuilt),
     /// A closure to run with the engine, in order: for hosts that embed it.
-    Visit(Box<dyn FnOnce(&Engine, TimeUs) + Send>),
+    Visit(Visit),
     /// Finish what is here and end.
     Stop,
 }

@@ -300,7 +300,7 @@ pub fn frame_end(frames: &[u8], within: usize) -> usize {
         let Some(&[_, short]) = frames[end..].first_chunk() else { break };
         let (header, length) = match (short, &frames[end + 2..]) {
             (126, [high, low, ..]) => (4, usize::from(u16::from_be_bytes([*high, *low]))),
-            (127, [long @ ..]) => match long.first_chunk() {
+            (127, long) => match long.first_chunk() {
                 Some(long) => (10, u64::from_be_bytes(*long) as usize),
                 None => break,
             },

@@ -59,9 +59,12 @@ pub struct Orphaned {
     pub bids: Vec<BidId>,
 }
 
+/// Where a shard's mail comes in, and what wakes the shard for it.
+pub type Mailbox = (Receiver<Mail>, Arc<Notify>);
+
 impl Peers {
     /// So many shards, and for each where its mail comes in and what wakes it.
-    pub fn new(shards: u16) -> (Arc<Self>, Vec<(Receiver<Mail>, Arc<Notify>)>) {
+    pub fn new(shards: u16) -> (Arc<Self>, Vec<Mailbox>) {
         let (mut senders, mut receivers) = (Vec::new(), Vec::new());
         for _ in 0..shards {
             let ((sender, receiver), notify) = (unbounded(), Arc::new(Notify::new()));

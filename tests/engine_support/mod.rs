@@ -221,7 +221,7 @@ impl Bench {
 
     pub fn settlement_changes(&self) -> Vec<&SettlementChange> {
         let change = |fact| match fact {
-            &Fact::Settlement(ref settlement) => Some(&settlement.change),
+            Fact::Settlement(settlement) => Some(&settlement.change),
             _ => None,
         };
         self.facts().into_iter().filter_map(change).collect()

@@ -234,7 +234,7 @@ impl Model {
                 }
                 Ok(Answer::Done)
             }
-            _ => unimplemented!("the model knows neither settlements nor market data"),
+            _ => panic!("the model knows neither settlements nor market data"),
         }
     }
 

@@ -111,8 +111,8 @@ impl From<TermsError> for Fault {
     }
 }
 
-impl From<DecodeError> for Fault {
-    fn from(error: DecodeError) -> Self {
+impl From<Box<DecodeError>> for Fault {
+    fn from(error: Box<DecodeError>) -> Self {
         Self::new(Refusal::of_decode(&error))
     }
 }

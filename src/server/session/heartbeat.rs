@@ -53,7 +53,7 @@ impl Heartbeat {
     pub fn new(now: TimeUs, phase: u64, sign_in_us: i64) -> Self {
         // The golden ratio spreads consecutive numbers evenly over the interval.
         let spread = (phase.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as i64;
-        let first = 1 + (spread * HEARTBEAT_US >> 32);
+        let first = 1 + ((spread * HEARTBEAT_US) >> 32);
         Self {
             ping_at: TimeUs(now.0 + first),
             pinged_at: None,

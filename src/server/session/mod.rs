@@ -41,6 +41,7 @@ pub struct Session {
     /// What happens to this connection's bids when it breaks.
     pub bids: Option<Box<ConnectionBids>>,
     /// Tickets of subscriptions that go on once everything sent before has left.
+    #[expect(clippy::box_collection, reason = "there is none on almost all connections: 8 bytes, not 24")]
     pub unfinished: Option<Box<Vec<u32>>>,
     /// Whether `Query::Forget` is owed to the host when the connection ends.
     pub has_caught_up: bool,
