@@ -18,6 +18,7 @@ const UNANSWERED_US: i64 = 10_000_000;
 #[derive(Debug)]
 pub struct Heartbeat {
     ping_at: TimeUs,
+    /// The oldest ping that may still be without an answer.
     pinged_at: Option<TimeUs>,
     waits: Waits,
 }
@@ -98,7 +99,10 @@ impl Heartbeat {
         }
         let missed = (now.0 - self.ping_at.0) / HEARTBEAT_US;
         self.ping_at = after(self.ping_at, (missed + 1) * HEARTBEAT_US);
-        self.pinged_at = Some(now);
+        // The first ping that has no answer is the one that counts.
+        if self.pinged_at.is_none_or(|pinged_at| heard_at >= pinged_at) {
+            self.pinged_at = Some(now);
+        }
         Some(Due::Ping)
     }
 
@@ -162,6 +166,8 @@ mod tests {
         assert_eq!(heartbeat.take_due(TimeUs(0), TimeUs(SECOND)), Some(Due::Ping));
         assert!(!heartbeat.is_unanswered(TimeUs(0), TimeUs(11 * SECOND - 1)));
         assert!(heartbeat.is_unanswered(TimeUs(0), TimeUs(11 * SECOND)));
+        assert_eq!(heartbeat.take_due(TimeUs(0), TimeUs(31 * SECOND)), Some(Due::Ping));
+        assert!(heartbeat.is_unanswered(TimeUs(0), TimeUs(31 * SECOND)), "another ping gives no more time");
         assert!(!heartbeat.is_unanswered(TimeUs(SECOND), TimeUs(70 * SECOND)));
         let heard_at = TimeUs(2 * SECOND);
         while heartbeat.take_due(heard_at, TimeUs(77 * SECOND - 1)) == Some(Due::Ping) {}
