@@ -86,7 +86,7 @@ fn start_host(config: &Config, tokens: Tokens) -> Result<Arc<Host>, Failure> {
         },
         ..HostConfig::default()
     };
-    let ids = Box::new(RandomIds::default());
+    let ids = Box::new(RandomIds);
     Host::start(settings, opened, Arc::new(SystemClock::new()), ids).map_err(|why| in_data(&why))
 }
 

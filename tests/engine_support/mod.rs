@@ -220,11 +220,13 @@ impl Bench {
     }
 
     pub fn settlement_changes(&self) -> Vec<&SettlementChange> {
-        let change = |fact| match fact {
-            Fact::Settlement(settlement) => Some(&settlement.change),
-            _ => None,
-        };
-        self.facts().into_iter().filter_map(change).collect()
+        let facts = self.facts().into_iter();
+        facts
+            .filter_map(|fact| match fact {
+                Fact::Settlement(settlement) => Some(&settlement.change),
+                _ => None,
+            })
+            .collect()
     }
 }
 
