@@ -15,6 +15,7 @@ use walras::server::auth::{Authenticator, Tokens};
 use walras::server::config::{Config, Secret};
 use walras::server::jwt::{Claims, NumericDate, OneOrMany, mint};
 use walras::server::rest;
+use walras::server::{Server, ServerConfig};
 use walras::units::{PriceTicks, QuantityLots, TimeUs};
 
 const SECRET: &str = "a secret of the tests, long enough for HS256";
@@ -23,6 +24,8 @@ const GUIDE_AUCTION: &str = "550e8400-e29b-41d4-a716-446655440000";
 
 /// A host in memory behind the REST routes on a real socket; its clock is the test's.
 struct World {
+    #[expect(dead_code, reason = "serves until it is dropped")]
+    server: Server,
     host: Arc<Host>,
     clock: Arc<ManualClock>,
     address: SocketAddr,
@@ -49,19 +52,12 @@ impl World {
         let mut config = Config::default();
         config.auth.hs256_secret = Some(Secret(SECRET.to_owned()));
         let verify = Arc::new(Authenticator::load(&config, Tokens::Configured).expect("a key"));
-        let routes = rest::router(Arc::clone(&host), verify);
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.set_nonblocking(true).expect("a setting");
-        let address = listener.local_addr().expect("an address");
-        // One thread for all, as on a shard: a handler that blocked would stop everybody.
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-                axum::serve(listener, routes).await
-            })
-        });
-        Self { host, clock, address }
+        let routes = rest::router(Arc::clone(&host), Arc::clone(&verify) as _);
+        // One shard for all: a handler that blocked it would stop everybody.
+        let settings = ServerConfig { shards: 1, drain_ms: 0, ..ServerConfig::default() };
+        let server = Server::start(settings, Arc::clone(&host), verify, routes).expect("serves");
+        let address = server.address();
+        Self { server, host, clock, address }
     }
 
     /// A token of a subject with permissions.

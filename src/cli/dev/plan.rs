@@ -16,8 +16,8 @@ pub const CEILING_TICKS: i64 = 80 * TICKS_PER_UNIT;
 
 /// Bids that one bidder places at most: well below what an auction allows one party.
 const BIDS_PER_BIDDER_MAX: usize = 40;
-/// One in so many steps takes a bid back.
-const STEPS_PER_CANCEL: u32 = 18;
+/// Every so many steps, a bid is taken back.
+const STEPS_PER_CANCEL: usize = 13;
 
 /// How busy a demo is.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +76,15 @@ struct Drawn {
     steps: Vec<Step>,
 }
 
+/// What a bidder has in mind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// To place or improve a bid.
+    More,
+    /// To take one back.
+    Less,
+}
+
 struct DrawnBid {
     price_ticks: i64,
     /// What these lots are worth to the bidder: less for every further bid.
@@ -91,7 +100,8 @@ pub fn draw(seed: u64, pace: Pace) -> Vec<BidderPlan> {
     for (index, &at_ms) in moments.iter().enumerate() {
         // Everybody comes once before anybody comes twice, then they come as they like.
         let who = if index < bidders.len() { index } else { random.random_range(0..bidders.len()) };
-        bidders[who].act(at_ms, &mut random);
+        let wish = if index % STEPS_PER_CANCEL == STEPS_PER_CANCEL - 1 { Wish::Less } else { Wish::More };
+        bidders[who].act(at_ms, wish, &mut random);
     }
     let digits = pace.bidders.to_string().len().max(2);
     let named = bidders.into_iter().enumerate();
@@ -121,9 +131,15 @@ impl Drawn {
         Self { value_ticks: value_ticks.min(CEILING_TICKS), bids: Vec::new(), steps: Vec::new() }
     }
 
-    fn act(&mut self, at_ms: u64, random: &mut StdRng) {
+    fn act(&mut self, at_ms: u64, wish: Wish, random: &mut StdRng) {
         let live: Vec<usize> = (0..self.bids.len()).filter(|&index| self.bids[index].is_live).collect();
         let can_place = self.bids.len() < BIDS_PER_BIDDER_MAX;
+        if wish == Wish::Less && !live.is_empty() {
+            let index = live[random.random_range(0..live.len())];
+            self.bids[index].is_live = false;
+            self.steps.push(Step { at_ms, bid: index + 1, deed: Deed::Cancel });
+            return;
+        }
         if live.is_empty() || (can_place && live.len() < 3 && random.random_ratio(1, 3)) {
             if can_place {
                 self.place(at_ms, random);
@@ -131,11 +147,6 @@ impl Drawn {
             return;
         }
         let index = live[random.random_range(0..live.len())];
-        if live.len() > 1 && random.random_ratio(1, STEPS_PER_CANCEL) {
-            self.bids[index].is_live = false;
-            self.steps.push(Step { at_ms, bid: index + 1, deed: Deed::Cancel });
-            return;
-        }
         let bid = &mut self.bids[index];
         let room_ticks = bid.worth_ticks - bid.price_ticks;
         if room_ticks >= 1 {

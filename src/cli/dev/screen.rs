@@ -99,7 +99,8 @@ impl Screen {
             writeln!(out, " {}  {}  {left}", self.styled(Style::Bold, &title), self.styled(Style::Dim, &bar));
         let _ = writeln!(out);
         let price = self.styled(Style::Price, &format!("{:>10.2}", view.price));
-        let _ = writeln!(out, " indicative price  {price}   {}", sparkline(&view.trend));
+        let which = if view.status == "completed" { "clearing" } else { "indicative" };
+        let _ = writeln!(out, " {:<17} {price}   {}", format!("{which} price"), sparkline(&view.trend));
         let cover = if view.supply > 0.0 {
             format!("   cover {:.2}", view.demand / view.supply)
         } else {
