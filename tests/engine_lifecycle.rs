@@ -239,7 +239,7 @@ fn terms_that_cannot_run_are_refused() {
         }),
         "money_unit"
     );
-    assert_eq!(refused(&|terms| drop(terms.sale.net_long.insert(0, QuantityLots(1)))), "net_long");
+    assert_eq!(refused(&|terms| terms.sale.net_long.extend([(0, QuantityLots(1))])), "net_long");
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_bid_is_judged_in_the_documented_order() {
     // It is wrong in every way; each cure brings the next complaint to light.
     let mut wish = SubmitBid { quantity: QuantityLots(0), price: Some(PriceTicks(9)), ..first.clone() };
     wish.auction = auction(9);
-    let mut refused = |bench: &mut Bench, wish: &SubmitBid| bench.refused(&Command::SubmitBid(wish.clone()));
+    let refused = |bench: &mut Bench, wish: &SubmitBid| bench.refused(&Command::SubmitBid(wish.clone()));
     assert!(matches!(refused(&mut bench, &wish), Rejection::AuctionNotFound { .. }));
     wish.auction = auction(1);
     assert!(matches!(refused(&mut bench, &wish), Rejection::AuctionNotOpen { .. }));

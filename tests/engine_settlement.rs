@@ -70,11 +70,13 @@ fn report(step: SettlementStep, ok: bool) -> Command {
 
 /// The last settlement facts, newest last.
 fn facts(bench: &Bench) -> Vec<&SettlementFact> {
-    let fact = |fact| match fact {
-        &Fact::Settlement(ref settlement) => Some(settlement),
-        _ => None,
-    };
-    bench.facts().into_iter().filter_map(fact).collect()
+    let facts = bench.facts().into_iter();
+    facts
+        .filter_map(|fact| match fact {
+            Fact::Settlement(settlement) => Some(settlement),
+            _ => None,
+        })
+        .collect()
 }
 
 fn phases(bench: &Bench) -> Vec<(SettlementPhase, u32)> {

@@ -307,7 +307,7 @@ fn ticks(schedule: &Schedule, tick: Grid, supply: &Supply, random: &[u64]) -> Ve
     let high = supply.ceiling().map_or(low.saturating_add(100_000), |ceiling| ceiling.0);
     let near = [Some(low), Some(high), special].into_iter().flatten();
     let near = near.flat_map(|tick| [tick.saturating_sub(1), tick, tick.saturating_add(1)]);
-    let inside = random.iter().map(|&r| low + (i128::from(high - low) * i128::from(r) >> 64) as i64);
+    let inside = random.iter().map(|&r| low + ((i128::from(high - low) * i128::from(r)) >> 64) as i64);
     near.chain(inside).chain([0, 900_000_000_000_000_000]).filter(|&tick| tick >= 0).map(PriceTicks).collect()
 }
 

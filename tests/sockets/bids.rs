@@ -93,7 +93,7 @@ fn each_right_is_needed_for_what_it_is_for() {
     let world = world();
     let mut viewer = world.sign_in(&world.token("viewer", &["read"]));
     let mut writer = world.sign_in(&world.token("writer", &["write"]));
-    let mut refused = |client: &mut Client, message: Value, permission: &str| {
+    let refused = |client: &mut Client, message: Value, permission: &str| {
         client.say(message);
         assert_eq!(client.refused("PERMISSION_DENIED"), json!({"permission": permission}));
     };
