@@ -73,13 +73,17 @@ impl World {
 
     fn on(disk: SimDisk, clock: Arc<ManualClock>, host: Arc<Host>, auction: AuctionId) -> Self {
         let (wake, woken) = unbounded();
-        let follower = host.follow(Arc::new(move || drop(wake.send(()))));
+        let follower = host.follow(Arc::new(move || {
+            let _ = wake.send(());
+        }));
         Self { disk, clock, host, follower, woken, auction, heard: Vec::new(), sequence: 0 }
     }
 
     fn ask(&self, body: Body) -> Outcome {
         let (tell, told) = unbounded();
-        let waiter = Origin::Waiter(Box::new(move |outcome| drop(tell.send(outcome))));
+        let waiter = Origin::Waiter(Box::new(move |outcome| {
+            let _ = tell.send(outcome);
+        }));
         let request = Request { origin: waiter, correlation: None, body };
         assert!(self.host.try_submit(request).is_ok(), "the queue has room");
         told.recv_timeout(PATIENCE).expect("every request is answered")
@@ -473,7 +477,9 @@ fn snapshots_and_archives_take_the_place_of_the_log_and_nothing_changes() {
 /// The hash of a host's whole state.
 fn digest(host: &Host) -> [u8; 32] {
     let (tell, told) = unbounded();
-    assert!(host.visit(move |engine, _| drop(tell.send(engine.digest()))));
+    assert!(host.visit(move |engine, _| {
+        let _ = tell.send(engine.digest());
+    }));
     told.recv_timeout(PATIENCE).expect("the sequencer visits")
 }
 
@@ -488,7 +494,9 @@ fn an_operator_closes_and_the_answer_waits_for_the_disk() {
         reason: CloseReason::Operator,
         settlement: SettlementId(Uuid::nil()),
     };
-    let waiter = Origin::Waiter(Box::new(move |outcome| drop(tell.send(outcome))));
+    let waiter = Origin::Waiter(Box::new(move |outcome| {
+        let _ = tell.send(outcome);
+    }));
     let request = Request { origin: waiter, correlation: None, body: Body::Command(close) };
     assert!(world.host.try_submit(request).is_ok());
     assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "nothing is said before the sync");

@@ -173,7 +173,10 @@ fn settlement_requests_are_read() {
     });
 }
 
-fn options(message: &str) -> Result<(Option<bool>, Option<String>, Option<u32>), WrongOption> {
+/// `include_own`, `min_quantity` as text, `interval_ms`.
+type Options = (Option<bool>, Option<String>, Option<u32>);
+
+fn options(message: &str) -> Result<Options, WrongOption> {
     let message = with_ids(message);
     let mut decoder = Decoder::new();
     let read = decoder.decode(message.as_bytes()).unwrap_or_else(|error| panic!("{message}: {error}"));
