@@ -3,26 +3,16 @@
 //! keys in the same order, and every member their handlers read is there.
 
 mod ordered_json;
+mod wire_examples;
 
 use ordered_json::Json;
-use uuid::Uuid;
-use walras::engine::{
-    AuctionId, AuctionState, AuctionStatus, BidFact, BidId, CloseReason, PartyKey, ResultSummary,
-    SettlementChange, SettlementFact, SettlementId, SettlementPhase, Standing,
-};
-use walras::units::{Grid, Money, PriceTicks, QuantityLots, Reading, TimeUs};
+use walras::engine::{AuctionId, BidId};
+use walras::units::Reading;
+use walras::wire::Channel;
 use walras::wire::decode::{AuctionScope, BidRefText, ClientBody, ClientTime, Decoder, NumberText};
-use walras::wire::encode::{self, Place, Replay};
-use walras::wire::{Channel, EndedAuction, Grids, Message, Refusal, SessionRefusal, correlation};
+use wire_examples::{AUCTION, BID};
 
 const GUIDE: &str = include_str!("guide/WEBSOCKET_GUIDE.md");
-const AUCTION: Uuid = Uuid::from_u128(0x550e8400_e29b_41d4_a716_446655440000);
-const BID: Uuid = Uuid::from_u128(0x660e8400_e29b_41d4_a716_446655440001);
-const SETTLEMENT: Uuid = Uuid::from_u128(0x770e8400_e29b_41d4_a716_446655440002);
-const CORRELATION: &str = "aa0e8400-e29b-41d4-a716-446655440005";
-/// 2024-01-01T00:00:00Z.
-const NEW_YEAR_US: i64 = 1_704_067_200_000_000;
-
 /// The messages that the guide's text holds, as JSON.
 struct Examples {
     /// Those a client sends.
@@ -183,156 +173,8 @@ fn every_message_that_the_guide_sends_is_taken_as_it_stands() {
     }
 }
 
-fn grids() -> Grids {
-    let grid = |step| Grid::parse(step).expect("a grid");
-    Grids { tick: grid("0.01"), lot: grid("0.000001") }
-}
-
-fn after_new_year(seconds: i64) -> TimeUs {
-    TimeUs(NEW_YEAR_US + seconds * 1_000_000)
-}
-
-fn place(seconds: i64) -> Place {
-    Place { auction: AuctionId(AUCTION), offset: 17, at: after_new_year(seconds), replay: Replay::Live }
-}
-
-fn lots(units: i64) -> QuantityLots {
-    QuantityLots(units * 1_000_000)
-}
-
-fn result() -> ResultSummary {
-    ResultSummary {
-        clearing_price: Some(PriceTicks(4850)),
-        total_allocated: lots(10_000),
-        total_bids: 127,
-        total_quantity: lots(15_000),
-        total_revenue: Money(4850 * i128::from(lots(10_000).0)),
-    }
-}
-
-fn settlement(phase: SettlementPhase) -> SettlementFact {
-    SettlementFact {
-        settlement: SettlementId(SETTLEMENT),
-        change: SettlementChange::Progressed,
-        phase,
-        participants_agreed: 7,
-        participants_total: 10,
-        estimated_completion: Some(after_new_year(75)),
-        hash: [7; 32],
-    }
-}
-
-/// The server's message of a type, with the guide's facts, ids and clock, as a connection gets it.
 fn encoded(kind: &str) -> Json {
-    let mut message = Message::new();
-    let m = &mut message;
-    let mut extra = Vec::new();
-    let sequence = match kind {
-        "auth_success" => {
-            let success = encode::AuthSuccess {
-                client_id: AUCTION,
-                permissions: &["read", "write", "subscribe"],
-                connection_id: BID,
-                expires_at: Some(after_new_year(3600)),
-                heartbeat_interval_ms: 30_000,
-                limits: encode::Limits {
-                    messages_per_second: Some(100),
-                    subscriptions: Some(50),
-                    connections: Some(10),
-                },
-            };
-            encode::auth_success(m, after_new_year(0), &success);
-            1
-        }
-        "auth_failure" => {
-            encode::auth_failure(m, after_new_year(0), "Invalid token");
-            1
-        }
-        "auction_update" => {
-            let state = AuctionState {
-                auction: AuctionId(AUCTION),
-                status: AuctionStatus::Active,
-                current_price: PriceTicks(4850),
-                total_bids: 127,
-                total_quantity: lots(15_000),
-                supply_available: lots(10_000),
-                ends_at: Some(after_new_year(60)),
-                at: after_new_year(30),
-                offset: 17,
-                matched: lots(10_000),
-                imbalance: i128::from(lots(5_000).0),
-                marginal: (lots(100), lots(300)),
-                phantom_bids: 0,
-            };
-            encode::auction_update(m, grids(), &state, None);
-            42
-        }
-        "new_bid" => {
-            let bid = BidFact {
-                bid: BidId(BID),
-                party: PartyKey(1),
-                client_bid_id: Some("secret".into()),
-                quantity: lots(100),
-                price: Some(PriceTicks(5200)),
-                is_marginal: true,
-                is_phantom: false,
-                current_price: PriceTicks(4850),
-                standing: Standing::Above,
-            };
-            encode::new_bid(m, &place(31), grids(), &bid);
-            43
-        }
-        "settlement_progress" => {
-            encode::settlement_progress(m, &place(60), &settlement(SettlementPhase::Consensus));
-            44
-        }
-        "error" => {
-            let ended = EndedAuction {
-                auction: AuctionId(AUCTION),
-                status: AuctionStatus::Completed,
-                result: Some(result()),
-                ended_at: after_new_year(60),
-                grids: grids(),
-            };
-            encode::error(m, after_new_year(61), &Refusal::of_session(&SessionRefusal::AuctionOver(&ended)));
-            correlation(CORRELATION, &mut extra);
-            45
-        }
-        "rate_limit" => {
-            encode::rate_limit(m, after_new_year(62), 1000, None);
-            46
-        }
-        "auction_complete" => {
-            let completed = encode::CompletedAuction {
-                result: &result(),
-                reason: CloseReason::Schedule,
-                terms_hash: &[1; 32],
-                log_head: Some(&[2; 32]),
-                own: None,
-            };
-            encode::auction_complete(m, &place(60), grids(), &completed);
-            47
-        }
-        "settlement_complete" => {
-            let completed = encode::CompletedSettlement {
-                result: &result(),
-                gas_used: 0,
-                execution_path: &["ledger".into()],
-            };
-            encode::settlement_complete(
-                m,
-                &place(75),
-                grids(),
-                &settlement(SettlementPhase::Complete),
-                &completed,
-            );
-            48
-        }
-        other => panic!("the guide shows no {other}"),
-    };
-    let mut out = Vec::new();
-    message.finish(sequence, &extra, &mut out);
-    Json::parse(std::str::from_utf8(&out).expect("messages are UTF-8"))
+    Json::parse(&wire_examples::server(kind))
 }
 
 #[test]
@@ -392,7 +234,7 @@ fn every_member_that_the_guides_handlers_read_is_there() {
 #[test]
 fn the_bid_stream_never_names_the_bidder() {
     let public = encoded("new_bid").to_string();
-    for private in ["secret", "client_bid_id", "is_marginal", "standing", "party", "bidder"] {
+    for private in ["desk-7", "client_bid_id", "is_marginal", "standing", "party", "bidder"] {
         assert!(!public.contains(private), "{private} in {public}");
     }
 }

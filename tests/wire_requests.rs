@@ -5,9 +5,9 @@ use walras::engine::{AuctionId, BidId, SettlementId, SettlementStep};
 use walras::units::{Grid, PriceTicks, QuantityLots, Reading, TimeUs};
 use walras::wire::decode::{
     AmendedNumbers, AuctionScope, BidNumbers, BidRefText, ClientBody, ClientTime, DecodeError, Decoder,
-    NumberText, SubscribeOptions, Unsupported, WrongOption, lots_at_least, read_amendment, read_bid,
+    NumberText, Unsupported, WrongOption, lots_at_least, read_amendment, read_bid,
 };
-use walras::wire::{Channel, Code, Grids, Refusal};
+use walras::wire::{Code, Grids, Refusal};
 
 const AUCTION: &str = "550e8400-e29b-41d4-a716-446655440000";
 const BID: &str = "660e8400-e29b-41d4-a716-446655440001";
@@ -254,17 +254,21 @@ fn auctions_are_named_or_all_of_them_meant() {
 
 #[test]
 fn a_place_to_resume_from_is_read_for_one_auction_or_many() {
-    let mut decoder = Decoder::new();
-    let message = with_ids(r#"{"channel":"auction","since":{"epoch":"e","offsets":{"$A":7}}}"#);
-    let request = decoder.decode_subscription(message.as_bytes()).expect("a subscription");
-    let Ok(SubscribeOptions { since: Some(since), .. }) = request.options else { panic!("{request:?}") };
-    assert_eq!(since.offsets, [(AuctionId(uuid(AUCTION)), 7)]);
-    let message =
-        with_ids(r#"{"channel":"auction","auction_id":"$A","options":{"since":{"epoch":"e","offset":9}}}"#);
-    let request = decoder.decode_subscription(message.as_bytes()).expect("a subscription");
-    assert_eq!(request.channel.channel, Some(Channel::Auction));
-    let Ok(SubscribeOptions { since: Some(since), .. }) = request.options else { panic!("{request:?}") };
-    assert_eq!((since.epoch, since.offset), ("e", Some(9)));
+    let since = |message: &str| {
+        let message = with_ids(message);
+        let mut decoder = Decoder::new();
+        match decoder.decode(message.as_bytes()).expect("a message").body {
+            ClientBody::Subscribe(request) => {
+                let since = request.options.expect("good options").since.expect("a place");
+                (since.epoch.to_owned(), since.offset, since.offsets)
+            }
+            body => panic!("{body:?}"),
+        }
+    };
+    let many = r#"{"type":"subscribe","channel":"auction","since":{"epoch":"e","offsets":{"$A":7}}}"#;
+    assert_eq!(since(many), ("e".to_owned(), None, vec![(AuctionId(uuid(AUCTION)), 7)]));
+    let one = r#"{"type":"subscribe","channel":"auction","auction_id":"$A","options":{"since":{"epoch":"e","offset":9}}}"#;
+    assert_eq!(since(one), ("e".to_owned(), Some(9), vec![]));
 }
 
 #[test]

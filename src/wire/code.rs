@@ -57,6 +57,20 @@ pub enum Retry {
     Check,
 }
 
+impl Retry {
+    /// A word for tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::SignIn => "sign in",
+            Self::OnChange => "on change",
+            Self::AfterDelay => "after delay",
+            Self::Backoff => "backoff",
+            Self::Check => "check",
+        }
+    }
+}
+
 impl Code {
     /// All of them, in the order of the table.
     pub const ALL: [Self; 21] = [

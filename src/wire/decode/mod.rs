@@ -63,14 +63,6 @@ impl Decoder {
         self.parse(message, request::read)
     }
 
-    /// Reads a `subscribe` message without its `type`, as tokens carry them in `subs`.
-    pub fn decode_subscription<'a>(
-        &'a mut self,
-        message: &'a [u8],
-    ) -> Result<SubscribeRequest<'a>, Box<DecodeError>> {
-        self.parse(message, request::subscribe)
-    }
-
     /// Reads an operator's `{prices, "24h_change"?, timestamp?}` into the payload of `price_update`.
     pub fn decode_prices(
         &mut self,

@@ -361,7 +361,7 @@ fn scope<'a>(object: Object<'_, 'a>) -> Read<AuctionScope<'a>> {
     })
 }
 
-pub(super) fn subscribe<'a>(object: Object<'_, 'a>) -> Read<SubscribeRequest<'a>> {
+fn subscribe<'a>(object: Object<'_, 'a>) -> Read<SubscribeRequest<'a>> {
     Ok(SubscribeRequest {
         channel: channel(object)?,
         auction: scope(object)?,
