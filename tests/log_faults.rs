@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use walras::log::testing::{Fault, Loss, SimDisk};
 use walras::log::{
-    Batch, Durability, Epoch, EpochChange, Fresh, Hash, Heads, Log, LogError, LogId, Opened, Options,
+    Batch, Durability, Epoch, EpochChange, Files, Fresh, Hash, Heads, Log, LogError, LogId, Opened, Options,
     Position, StreamId, Term, Ticket, open_on,
 };
 
@@ -175,6 +175,11 @@ fn check(disk: &SimDisk, durability: Durability, model: &Model, least: Position)
     }
     assert_eq!(position, end);
     assert_eq!(&heads, opened.log.heads());
+
+    for name in disk.list().expect("lists").iter().filter(|name| name.starts_with("spare-")) {
+        let contents = disk.contents(name).expect("there");
+        assert!(contents.iter().all(|byte| *byte == 0), "{name} is ready, so it is all zeros");
+    }
 
     // The log goes on from there.
     let mut more = batch(7, end);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use walras::log::testing::{Loss, SimDisk};
 use walras::log::{
     Batch, Epoch, Fresh, Hash, Heads, Log, LogError, LogId, MemoryLog, Opened, Options, Position, StreamId,
-    Term, open_on, record_hash,
+    Term, backup_on, open_on, record_hash, restore_on, verify_on,
 };
 
 const STREAM_COUNT: u8 = 6;
@@ -21,6 +21,9 @@ enum Step {
     /// Reads from this part of the log, in 256ths.
     Read(u8),
     Maintain,
+    Verify,
+    /// Backs up, restores elsewhere and compares.
+    Backup,
     RaiseTerm,
     Close,
     Kill,
@@ -45,6 +48,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..STREAM_COUNT).prop_map(Step::Archive),
         4 => any::<u8>().prop_map(Step::Read),
         2 => Just(Step::Maintain),
+        2 => Just(Step::Verify),
+        1 => Just(Step::Backup),
         1 => Just(Step::RaiseTerm),
         1 => Just(Step::Close),
         1 => Just(Step::Kill),
@@ -130,6 +135,8 @@ impl World {
             Step::Archive(stream) => self.archive(StreamId([stream; 16])),
             Step::Read(part) => self.read(self.at(part)),
             Step::Maintain => drop(self.opened.log.handle().maintain().expect("nothing breaks")),
+            Step::Verify => self.verify(),
+            Step::Backup => self.backup(),
             Step::RaiseTerm => {
                 self.term = Term(self.term.0 + 1);
             }
@@ -258,6 +265,31 @@ impl World {
             }
         }
         assert!(reader.next().expect("reads").is_none());
+    }
+
+    /// Somebody else reads the whole folder while the log is open.
+    fn verify(&self) {
+        let report = verify_on(&self.disk).expect("reads");
+        assert!(report.is_sound() && report.torn.is_none(), "{report:?}");
+        assert_eq!((report.start, report.end), (self.start, self.end()));
+        assert_eq!(report.chain, self.opened.log.heads().chain);
+        assert_eq!(report.record_count, self.end().0 - self.start.0);
+    }
+
+    fn backup(&self) {
+        let (copy, restored) = (SimDisk::new(1 << 24), SimDisk::new(1 << 24));
+        let copied = backup_on(&self.disk, &copy).expect("copies");
+        assert_eq!((copied.start, copied.end), (self.start, self.end()));
+        restore_on(&copy, &restored, Epoch::new("restored").expect("a valid name")).expect("restores");
+        restored.restart(Loss::Everything);
+        let mut again = open(&restored);
+        assert_eq!(again.log.handle().epoch().as_str(), "restored");
+        assert_eq!(again.log.heads(), self.opened.log.heads());
+        let more = Kept { position: self.end(), term: self.term, time_us: self.clock_us, records: vec![] };
+        let mut batch = more.batch();
+        batch.push(StreamId([0; 16]), b"more");
+        let ticket = again.log.submit(self.term, self.end(), &batch).expect("there is room");
+        again.log.wait(ticket).expect("syncs");
     }
 
     fn restart(&mut self, loss: Loss) {

@@ -11,7 +11,7 @@ use super::folder::Run;
 use super::format::{LogId, encode, stored_bytes};
 use super::names::{Durability, Position, Term, Ticket, Urgency};
 use super::segment::{SEGMENT_HEADER_BYTES, Segment, SegmentHeader, segment_name};
-use super::shared::{Handle, Names, Shared};
+use super::shared::{Handle, Shared};
 use super::{Log, LogHandle};
 
 pub(super) struct FileLog {
@@ -88,7 +88,6 @@ impl FileLog {
         })?;
         self.active = Arc::new(segment);
         self.offset_bytes = SEGMENT_HEADER_BYTES;
-        shared.written.lock().names = Names::Changed;
         shared.segments.write().push(Arc::clone(&self.active));
         Ok(())
     }
@@ -110,11 +109,13 @@ impl FileLog {
     }
 }
 
-/// Turns the spare file into the segment that `header` describes. The name is synced with the first batch.
+/// Turns the spare file into the segment that `header` describes. It has its name for good before anything is
+/// written into it: a crash that took the name back would leave a spare that is not all zeros.
 pub(super) fn begin_segment(files: &dyn Files, spare: &str, header: SegmentHeader) -> io::Result<Segment> {
     let file = files.open(spare, Access::Write)?;
-    write_all_at(&*file, 0, &header.encode())?;
     files.rename(spare, &segment_name(header.number))?;
+    files.sync_names()?;
+    write_all_at(&*file, 0, &header.encode())?;
     let capacity_bytes = file.len_bytes()?;
     Ok(Segment::new(header, file, capacity_bytes, SEGMENT_HEADER_BYTES))
 }

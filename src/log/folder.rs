@@ -34,6 +34,7 @@ pub(super) struct Identity {
 impl Identity {
     pub fn read(files: &dyn Files) -> Result<Option<Self>, LogError> {
         let Some(note) = Note::read(files, EPOCH_FILE)? else { return Ok(None) };
+        check_format(&note)?;
         Self::from_note(&note).map(Some).ok_or_else(|| unreadable(EPOCH_FILE))
     }
 
@@ -52,6 +53,17 @@ impl Identity {
         let epoch = Epoch::new(note.value("epoch")?)?;
         let log: StreamId = note.value("log")?.parse().ok()?;
         Some(Self { epoch, log_id: LogId(log.0) })
+    }
+}
+
+/// Refuses what another version wrote in another way.
+fn check_format(note: &Note) -> Result<(), LogError> {
+    match note.value("format") {
+        Some(format) if format == FORMAT_VERSION.to_string() => Ok(()),
+        Some(format) => Err(LogError::Unusable(format!(
+            "the folder has format {format}, and this version reads {FORMAT_VERSION}"
+        ))),
+        None => Err(LogError::Unusable("the folder does not say which format it has".to_owned())),
     }
 }
 
@@ -112,6 +124,7 @@ pub(super) struct BackupNote {
 impl BackupNote {
     pub fn read(files: &dyn Files) -> Result<Option<Self>, LogError> {
         let Some(note) = Note::read(files, BACKUP_FILE)? else { return Ok(None) };
+        check_format(&note)?;
         let parsed = || {
             Some(Self {
                 identity: Identity::from_note(&note)?,

@@ -14,11 +14,11 @@ use super::files::{Access, Files, Lock, is_full};
 use super::folder::{ARCHIVES_FOLDER, DurableMark, EPOCH_FILE, Identity, LOCK_FILE, RUN_FILE, Run};
 use super::format::LogId;
 use super::names::{Durability, Epoch, Position};
-use super::pool::{Pool, making};
+use super::pool::{Pool, Trust, making};
 use super::ram::RamFiles;
 use super::recovery::{Known, recover};
 use super::segment::SEGMENT_HEADER_BYTES;
-use super::shared::{Names, Shared, Written};
+use super::shared::{Shared, Written};
 use super::snapshot::Snapshots;
 use super::walk::{Begin, Walk, find_segments};
 use super::{Log, MemoryLog};
@@ -156,7 +156,8 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
     let last_run = Run::read(&*files)?;
     let mut identity = identify(&*files, last_run, fresh.clone())?;
     let log_id = identity.log_id;
-    let pool = Pool::open(Arc::clone(&files), &options).map_err(making)?;
+    let trust = if matches!(last_run, Some(Run::Closed { .. })) { Trust::Closed } else { Trust::Unclean };
+    let pool = Pool::open(Arc::clone(&files), &options, trust).map_err(making)?;
     let durable_mark = DurableMark::read(&*files, log_id)
         .map_err(|error| LogError::io("reading the durable mark", error))?;
     if last_run.is_none() {
@@ -203,7 +204,7 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
         checked_batch_count: walk.batch_count,
         cut: walk.stopped_at,
     };
-    let written = Written { end: recovery.end, unsynced: Vec::new(), names: Names::Synced };
+    let written = Written { end: recovery.end, unsynced: Vec::new() };
     let shared = Shared {
         files: Arc::clone(&files),
         log_id,
@@ -270,7 +271,7 @@ fn create_first_segment(
     pool.fill(1).map_err(making)?;
     let spare = pool.take(super::Urgency::Urgent).map_err(making)?.ok_or(LogError::Full)?;
     let segment = begin_segment(files, &spare, first_header(log_id)).map_err(failed)?;
-    segment.file.sync().and_then(|()| files.sync_names()).map_err(failed)
+    segment.file.sync().map_err(failed)
 }
 
 fn mark_durable(files: &dyn Files, log_id: LogId, durable: Position) -> Result<DurableMark, LogError> {

@@ -14,9 +14,16 @@ use super::error::LogError;
 use super::files::{Access, Files, UNFINISHED_SUFFIX, is_full, remove_if_there};
 use super::names::{Space, Urgency};
 use super::open::Options;
-use super::segment::make_zeroed;
+use super::segment::{make_zeroed, written_until};
 
 const NAME_PREFIX: &str = "spare-";
+
+/// How the last run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    Closed,
+    Unclean,
+}
 
 /// How much of the segment in use is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +49,9 @@ struct Ready {
 }
 
 impl Pool {
-    /// Takes stock of the spares in the folder and removes what a crash left unfinished.
-    pub fn open(files: Arc<dyn Files>, options: &Options) -> io::Result<Self> {
+    /// Takes stock of the spares in the folder and removes what a crash left unfinished, or, where `trust` asks for
+    /// it, what is not all zeros: if a sync lied, a segment that was written to may have its old name again.
+    pub fn open(files: Arc<dyn Files>, options: &Options, trust: Trust) -> io::Result<Self> {
         let mut ready = Ready::default();
         for name in files.list()? {
             let Some(number) = name.strip_prefix(NAME_PREFIX) else { continue };
@@ -51,11 +59,15 @@ impl Pool {
                 remove_if_there(&*files, &name)?;
             } else if let Ok(number) = number.parse::<u64>() {
                 ready.made_count = ready.made_count.max(number);
+                let file = files.open(&name, Access::Read)?;
+                let bytes = file.len_bytes()?;
                 // One made when segments were smaller could not take every batch.
-                if files.open(&name, Access::Read)?.len_bytes()? < options.segment_bytes {
-                    files.remove(&name)?;
-                } else {
+                let usable = bytes >= options.segment_bytes
+                    && (trust == Trust::Closed || written_until(&*file, 0, bytes)? == 0);
+                if usable {
                     ready.names.push(name);
+                } else {
+                    files.remove(&name)?;
                 }
             }
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::files::{File, Files, replace_with, write_all_at};
+use super::files::{File, Files, read_full_at, replace_with, write_all_at};
 use super::format::{Broken, LogId, hash_at, u32_at, u64_at};
 use super::names::{Hash, Position, Term};
 
@@ -181,4 +181,25 @@ pub(super) fn write_zeros(file: &dyn File, mut from: u64, to: u64, each: Each) -
         }
     }
     Ok(())
+}
+
+/// The byte behind the last one of `from..to` that is not zero; `from` if all are.
+pub(super) fn written_until(file: &dyn File, mut from: u64, to: u64) -> io::Result<u64> {
+    let mut end = from;
+    let mut window = vec![0; to.saturating_sub(from).min(ZEROS.len() as u64) as usize];
+    while from < to {
+        let wanted = (to - from).min(window.len() as u64) as usize;
+        let count = read_full_at(file, from, &mut window[..wanted])?;
+        if count == 0 {
+            break;
+        }
+        // Comparing is fast, and searching is rarely needed.
+        if window[..count] != ZEROS[..count]
+            && let Some(last) = window[..count].iter().rposition(|byte| *byte != 0)
+        {
+            end = from + last as u64 + 1;
+        }
+        from += count as u64;
+    }
+    Ok(end)
 }

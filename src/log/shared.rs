@@ -39,14 +39,6 @@ pub(super) struct Shared {
 pub(super) struct Written {
     pub end: Position,
     pub unsynced: Vec<Arc<Segment>>,
-    pub names: Names,
-}
-
-/// Whether a segment's name waits for a sync.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Names {
-    Synced,
-    Changed,
 }
 
 impl Shared {
@@ -81,21 +73,15 @@ impl Shared {
 
     fn sync_in_turn(&self, mark: &DurableMark) -> Result<Position, LogError> {
         self.check_alive()?;
-        let (end, segments, names) = {
+        let (end, segments) = {
             let mut written = self.written.lock();
-            let names = std::mem::replace(&mut written.names, Names::Synced);
-            (written.end, std::mem::take(&mut written.unsynced), names)
+            (written.end, std::mem::take(&mut written.unsynced))
         };
         for segment in segments {
             segment
                 .file
                 .sync()
                 .map_err(|error| self.freeze(LogError::io(format!("syncing {}", segment.name), error)))?;
-        }
-        if names == Names::Changed {
-            self.files
-                .sync_names()
-                .map_err(|error| self.freeze(LogError::io("syncing the data folder", error)))?;
         }
         self.publish(end);
         mark.write(end).map_err(|error| self.freeze(LogError::io("writing the durable mark", error)))?;

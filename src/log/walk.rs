@@ -12,7 +12,9 @@ use super::error::{Damage, LogError};
 use super::files::{Access, Files, read_full_at};
 use super::format::{Broken, LogId};
 use super::names::Position;
-use super::segment::{SEGMENT_HEADER_BYTES, Segment, SegmentHeader, ZEROS, segment_name, segment_number};
+use super::segment::{
+    SEGMENT_HEADER_BYTES, Segment, SegmentHeader, segment_name, segment_number, written_until,
+};
 use super::stored::StoredBatch;
 
 /// A segment's file as found in a folder.
@@ -69,25 +71,9 @@ fn open_segment(
     }))
 }
 
-/// The byte behind the last one that is not zero, from `start` on; `start` if all are.
+/// The byte behind the last one of the segment that is not zero, from `start` on; `start` if all are.
 pub(super) fn last_written(segment: &Segment, start: u64) -> io::Result<u64> {
-    let mut end = start;
-    let mut from = start;
-    let rest = segment.capacity_bytes.saturating_sub(start).min(ZEROS.len() as u64) as usize;
-    let mut window = vec![0; rest];
-    while from < segment.capacity_bytes {
-        let count = read_full_at(&*segment.file, from, &mut window)?;
-        if count == 0 {
-            break;
-        }
-        if window[..count] != ZEROS[..count]
-            && let Some(last) = window[..count].iter().rposition(|byte| *byte != 0)
-        {
-            end = from + last as u64 + 1;
-        }
-        from += count as u64;
-    }
-    Ok(end)
+    written_until(&*segment.file, start, segment.capacity_bytes)
 }
 
 /// Where a walk begins.
