@@ -51,7 +51,7 @@ pub fn parse_live(json: &[u8], defaults: &LiveDefaults) -> Result<LiveTerms, Ter
     Ok(LiveTerms { auction_id, terms, canonical })
 }
 
-/// Reads canonical terms: what [`print`] wrote.
+/// Reads canonical terms: what [`print()`] wrote.
 pub fn parse_canonical(canonical: &str) -> Result<engine::Terms, TermsError> {
     let (members, _) = document::read_object(canonical.as_bytes(), None)?;
     let known = &[sale::SALE_KEYS, live::LIVE_KEYS, canonical::KEYS];
