@@ -115,9 +115,13 @@ proptest! {
     #[test]
     fn an_auction_replays_without_the_others(mut history in settled_histories()) {
         for act in &mut history {
-            // The one wish that is about several auctions; hosts make one for each of it.
-            if let Act::CancelAll(_, auction @ None) = act {
-                *auction = Some(1);
+            match act {
+                // The one wish that is about several auctions; hosts make one for each of it.
+                Act::CancelAll(_, auction @ None) => *auction = Some(1),
+                // A bid's id is unique among all auctions, as hosts give them.
+                Act::Submit(wish) => wish.reuses = None,
+                Act::SubmitAll(_, wishes) => wishes.iter_mut().for_each(|wish| wish.reuses = None),
+                _ => {}
             }
         }
         let (engine, steps) = play(&history);

@@ -26,6 +26,8 @@ const IMPURE_NAMES: [&str; 9] = [
 ];
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
+/// One `match` with a row for every variant, and none for the rest: as long as the vocabulary.
+const TABLES: [&str; 2] = ["wire/code.rs", "wire/record_json.rs"];
 
 struct Source {
     path: PathBuf,
@@ -216,7 +218,8 @@ fn every_file_says_what_lives_in_it_and_holds_one_idea() {
 #[test]
 fn functions_fit_on_a_page() {
     let mut findings = Vec::new();
-    for source in sources().iter().filter(|source| !source.is_test()) {
+    let is_table = |source: &&Source| TABLES.iter().any(|table| source.path == Path::new(table));
+    for source in sources().iter().filter(|source| !source.is_test() && !is_table(source)) {
         let mut started: Option<(usize, usize)> = None;
         for (number, line) in source.code() {
             let indent = line.len() - line.trim_start().len();

@@ -15,9 +15,11 @@ mod directory;
 mod frame;
 mod history;
 mod ids;
+mod intake;
 mod keeper;
 mod presence;
 mod publish;
+mod queries;
 mod rebuild;
 mod recovery;
 mod replies;
@@ -25,6 +27,7 @@ mod request;
 mod sequencer;
 mod shared;
 mod subscribe;
+mod wanted;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -46,10 +49,11 @@ pub use shared::{Readiness, ShardWaker};
 
 use committer::Committer;
 use history::History;
+use intake::{Intake, Sink};
 use keeper::Keeper;
 use rebuild::Rebuilder;
 use recovery::{Past, Replayer};
-use sequencer::{Intake, Parts, Sequencer, Sink};
+use sequencer::{Parts, Sequencer};
 use shared::Shared;
 use subscribe::CatchUps;
 

@@ -10,11 +10,11 @@ use crossbeam_channel::Sender;
 
 use super::batch::Frames;
 use super::frame::{ConnectionKey, Frame};
+use super::intake::Intake;
 use super::publish::{Audience, NOBODY, Publisher};
 use super::recovery::Past;
 use super::request::Subscribe;
-use super::sequencer::Intake;
-use super::subscribe::wanted;
+use super::wanted::wanted;
 use crate::engine::{AuctionId, AuctionSlot, Event};
 use crate::wire::Message;
 

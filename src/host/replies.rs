@@ -4,7 +4,7 @@
 use super::batch::Frames;
 use super::frame::{ConnectionKey, Delivery, Frame, FrameHeader};
 use super::publish::{Asker, Audience, NOBODY, Publisher};
-use super::request::{AmendText, Found, NumberText, Origin, Outcome, Query, Subscribe, UnreadableBid};
+use super::request::{AmendText, NumberText, Origin, Outcome, Subscribe, UnreadableBid};
 use super::sequencer::Sequencer;
 use crate::engine::{
     AcceptedBid, AmendBid, Answer, AuctionId, AuctionSlot, AuctionStatus, Command, Event, Party, Rejection,
@@ -12,8 +12,7 @@ use crate::engine::{
 };
 use crate::units::TimeUs;
 use crate::wire::encode::{
-    self, AuctionWord, BatchEntry, BidCancellation, Place, RejectedBid, RejectedValue, Replay, Shown,
-    UnsubscribeReason,
+    self, BatchEntry, BidCancellation, Place, RejectedBid, RejectedValue, Replay, Shown,
 };
 use crate::wire::{self, Channel, Code, EndedAuction, Grids, Refusal, SessionRefusal};
 
@@ -271,84 +270,6 @@ impl Sequencer {
             Origin::Waiter(waiter) => self.batch.waiters.push((waiter, Outcome::Rejected(rejection))),
             Origin::Nobody => {}
         }
-    }
-
-    /// Answers a question.
-    pub(super) fn query(&mut self, origin: Origin, query: Query, now: TimeUs) {
-        if let Query::Unsubscribe { channel, auction, auction_word } = &query {
-            let Origin::Connection(connection) = origin else { return };
-            let word = auction.map_or(AuctionWord::Echo(auction_word), AuctionWord::Id);
-            encode::unsubscribed(&mut self.message, now, *channel, word, UnsubscribeReason::Requested);
-            return self.push_reply(connection);
-        }
-        match (self.find(&query, now), origin) {
-            (_, Origin::Nobody) => {}
-            (Ok(found), Origin::Waiter(waiter)) => self.batch.waiters.push((waiter, Outcome::Found(found))),
-            (Err(rejection), Origin::Waiter(waiter)) => {
-                self.batch.waiters.push((waiter, Outcome::Rejected(rejection)));
-            }
-            (Ok(found), Origin::Connection(connection)) => {
-                if self.encode_found(&found, &query, now) {
-                    self.push_reply(connection);
-                }
-            }
-            (Err(rejection), Origin::Connection(connection)) => {
-                self.reply_error(connection, &Refusal::of_rejection(&rejection, None), now);
-            }
-        }
-    }
-
-    fn find(&self, query: &Query, now: TimeUs) -> Result<Found, Rejection> {
-        Ok(match query {
-            Query::Bid { bid, party } => Found::Bid(Box::new(self.engine.bid(bid, party)?)),
-            Query::Bids { auction, party, after, limit } => {
-                let (bids, next) = self.engine.bids(*auction, party, *after, *limit as usize)?;
-                Found::Bids(bids, next)
-            }
-            Query::Auction { auction } => {
-                let not_found = Rejection::AuctionNotFound { auction: *auction };
-                let slot = self.engine.slot(*auction).ok_or(not_found)?;
-                Found::Auction(Box::new(self.engine.info(slot, now)))
-            }
-            Query::Auctions { after, limit } => {
-                let (auctions, next) = self.engine.auctions(*after, *limit as usize, now);
-                Found::Auctions(auctions, next)
-            }
-            Query::Result { auction, party, after, limit } => {
-                let page = self.engine.result(*auction, party.as_ref(), *after, *limit as usize, now)?;
-                Found::Result(Box::new(page))
-            }
-            Query::Settlement { auction } => {
-                Found::Settlement(Box::new(self.engine.settlement(*auction, now)?))
-            }
-            Query::Subscribe(_) | Query::Unsubscribe { .. } | Query::Continue { .. } | Query::Forget => {
-                return Err(Rejection::BidNotFound);
-            }
-        })
-    }
-
-    fn encode_found(&mut self, found: &Found, query: &Query, now: TimeUs) -> bool {
-        match (found, query) {
-            (Found::Bid(view), _) => {
-                let Some(slot) = self.engine.slot(view.auction) else { return false };
-                let grids = self.grids_at(slot);
-                encode::bid(&mut self.message, now, grids, view);
-            }
-            (Found::Bids(views, next), Query::Bids { auction, .. }) => {
-                let Some(slot) = self.engine.slot(*auction) else { return false };
-                let grids = self.grids_at(slot);
-                encode::bids(&mut self.message, now, *auction, grids, (views, *next));
-            }
-            (Found::Auction(info), _) => {
-                let grids = self.grids_at(info.slot);
-                encode::auction_info(&mut self.message, grids, info);
-            }
-            // Only REST asks these.
-            (Found::Bids(..) | Found::Auctions(..) | Found::Result(_) | Found::Settlement(_), _) => {
-                return false;
-            }
-        }
-        true
     }
 
     /// Says that a subscription's auction does not exist.

@@ -13,13 +13,13 @@ use rustc_hash::FxHashMap;
 
 use super::batch::Batch;
 use super::clock::Clock;
-use super::committer::Committer;
 use super::directory::DirectoryEntry;
 use super::history::History;
 use super::ids::Ids;
+use super::intake::{Intake, Sink};
 use super::keeper::Ended;
 use super::publish::NOBODY;
-use super::rebuild::{Rebuilder, Rebuilt};
+use super::rebuild::Rebuilder;
 use super::recovery::{LIFE_STREAM, is_over};
 use super::request::{Body, Origin, Outcome, Query, Request};
 use super::shared::Shared;
@@ -39,36 +39,6 @@ const TURN_FRAME_BYTES_MAX: usize = 2 << 20;
 const STATE_INTERVAL_US: i64 = 1_000_000;
 /// While an auction is active the log shows a sign of life at least this often, so that an outage can be measured.
 const SIGN_OF_LIFE_US: i64 = 5_000_000;
-
-/// What a caller does with the engine, at its place in the order.
-pub(super) type Visit = Box<dyn FnOnce(&Engine, TimeUs) + Send>;
-
-/// What arrives in the sequencer's queue.
-pub(super) enum Intake {
-    /// A request.
-    Request(Request),
-    /// Time jumped, or there is something to look at.
-    Nudge,
-    /// Frames rebuilt from the log for a client that resumes.
-    Rebuilt(Rebuilt),
-    /// A closure to run with the engine, in order: for hosts that embed it.
-    Visit(Visit),
-    /// Finish what is here and end.
-    Stop,
-}
-
-/// Where finished batches go.
-pub(super) enum Sink {
-    /// Committed on this thread: there is no sync to wait for.
-    Inline(Box<Committer>),
-    /// Committed on a thread of its own, while the next turn runs.
-    Thread {
-        /// To the committer.
-        batches: Sender<Batch>,
-        /// Emptied batches coming back.
-        used: Receiver<Batch>,
-    },
-}
 
 /// The sequencer's state.
 pub(super) struct Sequencer {

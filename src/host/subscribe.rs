@@ -10,8 +10,9 @@ use rustc_hash::FxHashMap;
 
 use super::frame::{ConnectionKey, Delivery, Frame, FrameHeader};
 use super::rebuild::{RebuildPlace, Rebuilt};
-use super::request::{Origin, OwnBids, Since, Snapshot, Subscribe};
+use super::request::{Origin, Since, Snapshot, Subscribe};
 use super::sequencer::Sequencer;
+use super::wanted::wanted;
 use crate::engine::{AuctionSlot, AuctionStatus, SettlementPhase};
 use crate::units::TimeUs;
 use crate::wire::encode::{self, AuctionWord, Recovered, SnapshotPart, UnsubscribeReason};
@@ -488,37 +489,5 @@ impl Sequencer {
     fn end_unrecovered(&mut self, connection: ConnectionKey, subscribe: &Subscribe, now: TimeUs) {
         let reason = "the log no longer reaches back: subscribe again without `since`";
         self.refuse_subscription(connection, subscribe, reason, now);
-    }
-}
-
-/// Whether a kept fact is for this subscriber, by the same rules as live delivery.
-/// `told_privately` is the event whose public frame its own copy replaces.
-pub(super) fn wanted(frame: &Frame<'_>, subscribe: &Subscribe, told_privately: &mut Option<u64>) -> bool {
-    let header = &frame.header;
-    if header.channel != subscribe.channel {
-        return false;
-    }
-    match header.delivery {
-        Delivery::Owner => header.party == subscribe.party,
-        Delivery::Party => {
-            let is_own = header.party == subscribe.party;
-            if is_own {
-                *told_privately = Some(header.offset);
-            }
-            is_own
-        }
-        Delivery::Public => {
-            let is_hidden_own =
-                subscribe.own == OwnBids::Hidden && header.party == subscribe.party && header.lots > 0;
-            let is_small = subscribe.channel == Channel::Bids && header.lots < subscribe.min_quantity.0;
-            *told_privately != Some(header.offset) && !is_hidden_own && !is_small
-        }
-        Delivery::Reply
-        | Delivery::State
-        | Delivery::Activate
-        | Delivery::Ending
-        | Delivery::Settlers
-        | Delivery::Continue
-        | Delivery::Noted => false,
     }
 }

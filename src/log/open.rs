@@ -175,16 +175,7 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
     let mut walk = Walk::new(found, Begin::AtSnapshot, snapshot, durable_mark, log_id)?;
     recover(&*files, &mut walk, known)?;
 
-    let epoch = match last_run {
-        Some(Run::Running { durability: Durability::Os }) => {
-            // Records that clients have seen may be gone, and others will take their positions.
-            identity.epoch = fresh.epoch;
-            identity.write(&*files)?;
-            EpochChange::Renewed
-        }
-        None => EpochChange::Renewed,
-        Some(_) => EpochChange::Kept,
-    };
+    let epoch = renew_epoch(&*files, last_run, &mut identity, fresh.epoch)?;
     Run::Running { durability: options.durability }.write(&*files)?;
     let mark = mark_durable(&*files, log_id, walk.heads.position)?;
     match pool.fill(1) {
@@ -193,11 +184,7 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
     }
 
     let recovery = Recovery {
-        origin: match last_run {
-            None => Origin::Created,
-            Some(Run::Closed { .. }) => Origin::Closed,
-            Some(Run::Running { .. }) => Origin::Unclean,
-        },
+        origin: origin(last_run),
         epoch,
         start: walk.segments[0].header.base,
         end: walk.heads.position,
@@ -228,6 +215,33 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
         archives: Archives::new(archives, log_id),
         recovery,
     })
+}
+
+/// Takes the fresh epoch where history can have been lost, and says whether the old one holds.
+fn renew_epoch(
+    files: &dyn Files,
+    last_run: Option<Run>,
+    identity: &mut Identity,
+    fresh: Epoch,
+) -> Result<EpochChange, LogError> {
+    match last_run {
+        Some(Run::Running { durability: Durability::Os }) => {
+            // Records that clients have seen may be gone, and others will take their positions.
+            identity.epoch = fresh;
+            identity.write(files)?;
+            Ok(EpochChange::Renewed)
+        }
+        None => Ok(EpochChange::Renewed),
+        Some(_) => Ok(EpochChange::Kept),
+    }
+}
+
+fn origin(last_run: Option<Run>) -> Origin {
+    match last_run {
+        None => Origin::Created,
+        Some(Run::Closed { .. }) => Origin::Closed,
+        Some(Run::Running { .. }) => Origin::Unclean,
+    }
 }
 
 /// Whose history the folder holds; a fresh one if it is empty.

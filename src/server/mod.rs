@@ -24,6 +24,7 @@ mod listener;
 mod outbox;
 mod peers;
 mod poller;
+mod rendering;
 pub mod rest;
 mod session;
 mod settings;

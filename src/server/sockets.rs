@@ -15,6 +15,7 @@ use super::frames::FrameLimits;
 use super::listener::Seat;
 use super::outbox::{self, Chain, Content, Outbox, PieceId};
 use super::poller::Poller;
+use super::rendering::{is_close, render};
 use super::settings::QueueLimits;
 use super::timers::Timers;
 use super::transport::Transport;
@@ -494,28 +495,6 @@ impl Sockets {
                 return;
             }
             self.close_slow(self.connections[index as usize].id);
-        }
-    }
-}
-
-fn is_close(content: Content<'_>) -> bool {
-    matches!(content, Content::Frame(opcode, _) if opcode == u8::from(outbox::CLOSE))
-}
-
-/// Appends what a piece is to this connection. Nothing follows a close frame.
-#[inline]
-fn render(connection: &mut Connection, content: Content<'_>, out: &mut Vec<u8>) {
-    if connection.is_sealed {
-        return;
-    }
-    match content {
-        Content::Numbered(parts, _) => {
-            connection.sequence += 1;
-            outbox::write_numbered(parts, connection.sequence, out);
-        }
-        Content::Frame(opcode, payload) => {
-            connection.is_sealed = is_close(content);
-            outbox::write_frame(opcode, payload, out);
         }
     }
 }

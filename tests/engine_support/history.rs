@@ -45,7 +45,7 @@ pub struct Wish {
     is_marginal: bool,
     is_phantom: bool,
     /// One in some bids has the id of an earlier one.
-    reuses: Option<u8>,
+    pub reuses: Option<u8>,
 }
 
 /// A bid by one of its names.

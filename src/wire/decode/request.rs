@@ -100,7 +100,7 @@ fn body<'a>(envelope: &Envelope<'_, 'a>) -> Read<ClientBody<'a>> {
         "unsubscribe" => ClientBody::Unsubscribe { channel: channel(object)?, auction: scope(object)? },
         "cancel_all" => ClientBody::CancelAll { auction: text_opt(object, "auction_id")?.map(auction_of) },
         "get_bid" => ClientBody::GetBid { bid: bid_ref(object)? },
-        "get_bids" => get_bids(object)?,
+        "get_bids" => bids_page(object)?,
         "get_auction" => ClientBody::GetAuction { auction: auction(object)? },
         "list_subscriptions" => ClientBody::ListSubscriptions,
         "set_cancel_on_disconnect" => cancel_on_disconnect(object)?,
@@ -281,7 +281,7 @@ fn bid_ref<'a>(object: Object<'_, 'a>) -> Read<BidRefText<'a>> {
     Ok(BidRefText::Client { auction: auction(object)?, client_bid_id })
 }
 
-fn get_bids<'a>(object: Object<'_, 'a>) -> Read<ClientBody<'a>> {
+fn bids_page<'a>(object: Object<'_, 'a>) -> Read<ClientBody<'a>> {
     let auction = auction(object)?;
     let after = match text_opt(object, "after")? {
         None => None,
