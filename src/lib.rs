@@ -7,6 +7,9 @@
 pub mod clearing;
 pub mod engine;
 pub mod fanout;
+#[cfg(feature = "ffi")]
+#[allow(unsafe_code, reason = "C's promises about pointers cannot be checked")]
+pub mod ffi;
 pub mod host;
 pub mod limits;
 pub mod log;
