@@ -2,13 +2,13 @@
 # `make test` sets up what it needs (a Python virtual environment, npm packages) and runs everything; nothing is
 # skipped: what cannot run fails.
 
-.PHONY: test test-rust test-loom test-clients setup setup-python setup-node clean
+.PHONY: test test-rust test-loom test-clients test-julia setup setup-python setup-node setup-julia clean
 
 PYTHON ?= python3
 VENV := .venv
 STAMPS := target/setup
 
-test: test-rust test-loom test-clients
+test: test-rust test-loom test-clients test-julia
 
 test-rust:
 	cargo test --locked
@@ -22,6 +22,15 @@ test-loom:
 test-clients: setup
 	cargo build --locked
 	$(VENV)/bin/python -m pytest -q tests/clients
+
+# The library as the package builds it, then Julia's own way to test a package, on two threads. A proxy that nobody listens
+# on shows that the tests need no network.
+JULIA_RUN = JULIA_DEPOT_PATH=$(CURDIR)/.julia/depot: JULIA_NUM_THREADS=2 WALRAS_LIBRARY= \
+	$$(cat $(STAMPS)/julia) --startup-file=no --project=bindings/julia
+test-julia: setup-julia setup-python
+	$(JULIA_RUN) bindings/julia/deps/build.jl
+	http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 no_proxy=127.0.0.1 \
+		WALRAS_PYTHON=$(CURDIR)/$(VENV)/bin/python $(JULIA_RUN) -e 'import Pkg; Pkg.test()'
 
 setup: setup-python setup-node
 
@@ -38,6 +47,13 @@ $(STAMPS)/node: tests/clients/node/package.json tests/clients/node/package-lock.
 	cd tests/clients/node && npm ci --no-fund --no-audit --loglevel=error
 	@touch $@
 
+# The stamp holds the path of the executable: the machine's own Julia, or one that is set up in .julia.
+setup-julia: $(STAMPS)/julia
+$(STAMPS)/julia: bindings/julia/setup/julia.py
+	@mkdir -p $(STAMPS)
+	$(PYTHON) bindings/julia/setup/julia.py .julia > $@.new
+	@mv $@.new $@
+
 clean:
 	cargo clean
-	rm -rf $(VENV) tests/clients/node/node_modules
+	rm -rf .julia $(VENV) tests/clients/node/node_modules

@@ -15,7 +15,6 @@ pub mod config;
 mod connection;
 mod desk;
 pub mod echo;
-mod farewell;
 pub mod frames;
 mod handler;
 mod http;

@@ -69,7 +69,7 @@ impl Rest {
                 Fault::rejected(rejection, about.and_then(|auction| self.grids(auction)))
             }
             Outcome::Unavailable(why) => Fault::session(&SessionRefusal::Unavailable(why)),
-            Outcome::Fault | Outcome::Done(_) | Outcome::Found(_) => internal(),
+            Outcome::Done(_) | Outcome::Found(_) => internal(),
         }
     }
 }
