@@ -32,7 +32,7 @@ mod wanted;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Sender, TrySendError, bounded, unbounded};
+use crossbeam_channel::{TrySendError, bounded, unbounded};
 use parking_lot::Mutex;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -49,7 +49,7 @@ pub use shared::{Readiness, ShardWaker};
 
 use committer::Committer;
 use history::History;
-use intake::{Intake, Sink};
+use intake::{Inlet, Intake, Sink};
 use keeper::Keeper;
 use rebuild::Rebuilder;
 use recovery::{Past, Replayer};
@@ -121,7 +121,7 @@ pub enum HostError {
 pub struct Host {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
-    intake: Sender<Intake>,
+    intake: Inlet,
     ring: Ring,
     log: Arc<dyn LogHandle>,
     epoch: Arc<str>,
@@ -151,7 +151,7 @@ impl Host {
         shared.set_space(handle.space());
         let settings = fanout::Settings { capacity_bytes: config.ring_bytes, ..fanout::Settings::default() };
         let (producer, ring) = fanout::ring(settings);
-        let (intake, requests) = bounded(config.intake_requests_max);
+        let (intake, requests) = intake::queue(config.intake_requests_max);
         let (tell, news) = unbounded();
         let term = Term(log.heads().term.0 + 1);
         let committer = Committer::new(log, term, producer, Arc::clone(&shared));
@@ -190,7 +190,10 @@ impl Host {
         threads.push(spawn("walras-sequencer", move || sequencer.run(after_outage))?);
         let nudge = intake.clone();
         // A full queue is not asleep.
-        clock.listen(Arc::new(move || drop(nudge.try_send(Intake::Nudge))));
+        clock.listen(Arc::new(move || {
+            drop(nudge.try_push(Intake::Nudge));
+            nudge.ring();
+        }));
         Ok(Arc::new(Self { shared, clock, intake, ring, log: handle, epoch, threads: Mutex::new(threads) }))
     }
 
@@ -200,17 +203,34 @@ impl Host {
         reason = "the request itself comes back, to be parked and tried again"
     )]
     pub fn try_submit(&self, request: Request) -> Result<(), Request> {
-        self.intake.try_send(Intake::Request(request)).map_err(|error| match error {
+        let outcome = self.try_enqueue(request);
+        self.ring();
+        outcome
+    }
+
+    /// Like [`try_submit`](Self::try_submit), for the requests of a run: they may lie in the queue until
+    /// [`ring`](Self::ring), which wakes the sequencer once for all of them.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the request itself comes back, to be parked and tried again"
+    )]
+    pub fn try_enqueue(&self, request: Request) -> Result<(), Request> {
+        self.intake.try_push(Intake::Request(request)).map_err(|error| match error {
             TrySendError::Full(Intake::Request(request))
             | TrySendError::Disconnected(Intake::Request(request)) => request,
             TrySendError::Full(_) | TrySendError::Disconnected(_) => unreachable!("a request was sent"),
         })
     }
 
+    /// Wakes the sequencer if it sleeps.
+    pub fn ring(&self) {
+        self.intake.ring();
+    }
+
     /// Runs `visit` with the engine, on the sequencer's thread, at its place in the order. `false` if the host has
     /// stopped. The engine may be ahead of what is durable; `visit` must be quick and must not block.
     pub fn visit(&self, visit: impl FnOnce(&Engine, TimeUs) + Send + 'static) -> bool {
-        self.intake.send(Intake::Visit(Box::new(visit))).is_ok()
+        self.intake.send(Intake::Visit(Box::new(visit)))
     }
 
     /// Adds a shard: `waker` is called once for each published batch. `None` when there are too many.

@@ -6,11 +6,9 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
-
 use super::batch::Frames;
 use super::frame::{ConnectionKey, Frame};
-use super::intake::Intake;
+use super::intake::{Inlet, Intake};
 use super::publish::{Audience, NOBODY, Publisher};
 use super::recovery::Past;
 use super::request::Subscribe;
@@ -74,11 +72,11 @@ impl RebuiltFrame {
 /// Starts threads that rebuild.
 pub(super) struct Rebuilder {
     past: Arc<Past>,
-    intake: Sender<Intake>,
+    intake: Inlet,
 }
 
 impl Rebuilder {
-    pub fn new(past: Arc<Past>, intake: Sender<Intake>) -> Self {
+    pub fn new(past: Arc<Past>, intake: Inlet) -> Self {
         Self { past, intake }
     }
 
@@ -92,13 +90,13 @@ impl Rebuilder {
                 Rebuilt { connection, ticket, is_whole: false, frames: Vec::new(), reached: Vec::new() }
             });
             // A closed queue means that the host is gone, and with it the client.
-            let _ = intake.send(Intake::Rebuilt(rebuilt));
+            intake.send(Intake::Rebuilt(rebuilt));
         };
         if let Err(error) = std::thread::Builder::new().name("walras-rebuild".to_owned()).spawn(work) {
             tracing::error!(%error, "no thread to rebuild the past on");
             let nothing =
                 Rebuilt { connection, ticket, is_whole: false, frames: Vec::new(), reached: Vec::new() };
-            let _ = self.intake.try_send(Intake::Rebuilt(nothing));
+            let _ = self.intake.try_push(Intake::Rebuilt(nothing));
         }
     }
 }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 
 use super::batch::Batch;
@@ -16,7 +16,7 @@ use super::clock::Clock;
 use super::directory::DirectoryEntry;
 use super::history::History;
 use super::ids::Ids;
-use super::intake::{Intake, Sink};
+use super::intake::{Intake, Outlet, Sink};
 use super::keeper::Ended;
 use super::publish::NOBODY;
 use super::rebuild::Rebuilder;
@@ -63,7 +63,7 @@ pub(super) struct Sequencer {
     heads: FxHashMap<StreamId, Hash>,
     logged_at: TimeUs,
     step_reported_us: i64,
-    intake: Receiver<Intake>,
+    intake: Outlet,
     sink: Option<Sink>,
     /// Hears of auctions that are over.
     keeper: Sender<Ended>,
@@ -80,7 +80,7 @@ pub(super) struct Parts {
     pub(super) epoch: Arc<str>,
     pub(super) rebuilder: Rebuilder,
     pub(super) heads: FxHashMap<StreamId, Hash>,
-    pub(super) intake: Receiver<Intake>,
+    pub(super) intake: Outlet,
     pub(super) sink: Sink,
     pub(super) keeper: Sender<Ended>,
 }
@@ -137,7 +137,7 @@ impl Sequencer {
                 if self.batch.frames.byte_count() > TURN_FRAME_BYTES_MAX {
                     break;
                 }
-                let Ok(next) = self.intake.try_recv() else { break };
+                let Some(next) = self.intake.try_next() else { break };
                 is_stopping |= self.take(next, now);
             }
             self.tell_states(now);
@@ -152,16 +152,11 @@ impl Sequencer {
     }
 
     fn wait(&self) -> Option<Intake> {
-        let Some(deadline) = self.next_deadline() else { return self.intake.recv().ok() };
-        match self.clock.sleep_until(deadline) {
-            None => Some(self.intake.recv().unwrap_or(Intake::Stop)),
-            Some(Duration::ZERO) => self.intake.try_recv().ok(),
-            Some(patience) => match self.intake.recv_timeout(patience) {
-                Ok(intake) => Some(intake),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => Some(Intake::Stop),
-            },
+        let patience = self.next_deadline().and_then(|deadline| self.clock.sleep_until(deadline));
+        if patience == Some(Duration::ZERO) {
+            return self.intake.try_next();
         }
+        self.intake.wait(patience)
     }
 
     fn next_deadline(&self) -> Option<TimeUs> {

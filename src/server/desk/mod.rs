@@ -252,19 +252,24 @@ impl Handler for Desk {
 
     fn drained(&mut self, sockets: &mut Sockets, id: ConnectionId) {
         self.go_on(sockets, id);
+        self.host.ring();
     }
 
     fn gone(&mut self, sockets: &mut Sockets, id: ConnectionId, gone: Gone) {
         self.leave(sockets, id, gone);
+        self.host.ring();
     }
 
     fn turn(&mut self, sockets: &mut Sockets) {
+        // Everything that came in has been read: the sequencer takes it as one batch.
+        self.host.ring();
         self.read_mail(sockets);
         self.do_chores(sockets);
         self.read_ring(sockets);
         self.open_gates(sockets);
         self.run_errands();
         self.unpark(sockets);
+        self.host.ring();
     }
 
     fn next_due(&self) -> Option<TimeUs> {

@@ -1,6 +1,8 @@
 //! Handing requests to the host, and what happens while its queue is full: a client's
 //! request is parked and its connection not read; after a quarter of a second it is
 //! answered that the service is not available.
+//!
+//! The host is rung for once behind all that a turn has read, not for each request.
 
 use super::Desk;
 use crate::engine::{Command, SubmitBid};
@@ -38,7 +40,7 @@ impl Desk {
             body,
         };
         // What waits goes first, so that nobody with luck overtakes it for ever.
-        let refused = if self.parked.is_empty() { self.host.try_submit(request) } else { Err(request) };
+        let refused = if self.parked.is_empty() { self.host.try_enqueue(request) } else { Err(request) };
         if let Err(request) = refused {
             sockets.pause(id);
             self.parked.push_back(Parked { id, since: sockets.now(), request });
@@ -53,7 +55,7 @@ impl Desk {
 
     pub(super) fn run_errands(&mut self) {
         while let Some(request) = self.errands.pop_front() {
-            if let Err(request) = self.host.try_submit(request) {
+            if let Err(request) = self.host.try_enqueue(request) {
                 self.errands.push_front(request);
                 return;
             }
@@ -66,7 +68,7 @@ impl Desk {
             if !sockets.is_open(parked.id) {
                 continue;
             }
-            match self.host.try_submit(parked.request) {
+            match self.host.try_enqueue(parked.request) {
                 Ok(()) => sockets.resume(parked.id),
                 Err(request) if sockets.now().0 - parked.since.0 < PATIENCE_US => {
                     self.parked.push_front(Parked { request, ..parked });
