@@ -256,19 +256,21 @@ const KEPT_BYTES: usize = 4 << 20;
 
 const FINAL: u8 = 0x80;
 
-/// Appends a numbered message as a whole text frame.
+/// Appends a numbered message as a whole text frame, and gives the place of its number.
 #[inline]
-pub fn write_numbered(parts: Parts<'_>, sequence: u64, out: &mut Vec<u8>) {
+pub fn write_numbered(parts: Parts<'_>, sequence: u64, out: &mut Vec<u8>) -> usize {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(sequence).as_bytes();
     let length = parts.head.len() + digits.len() + parts.tail.len() + parts.extra.len() + 1;
     out.reserve(length + 10);
     write_header(OpCode::Data(Data::Text).into(), length, out);
     out.extend_from_slice(parts.head);
+    let at = out.len();
     out.extend_from_slice(digits);
     out.extend_from_slice(parts.tail);
     out.extend_from_slice(parts.extra);
     out.push(b'}');
+    at
 }
 
 /// Appends a whole frame.

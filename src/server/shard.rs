@@ -178,8 +178,8 @@ impl<H: Handler> Shard<H> {
             let is_open = connection.phase == Phase::Open;
             if is_open && connection.inbound.due(&limits).is_some_and(|due| due <= now) {
                 self.fail(id, Violation::Flood("the message takes too long"));
-            } else if is_open && connection.handler_due.is_some_and(|due| due <= now) {
-                connection.handler_due = None;
+            } else if is_open && connection.due.is_some_and(|due| due <= now) {
+                connection.due = None;
                 self.handler.due(&mut self.sockets, id);
             }
             self.sockets.arm(id);

@@ -5,17 +5,19 @@
 //! to once, at the turn's end, from one buffer shared by all; a connection has memory of
 //! its own only for what its socket did not take.
 
+mod writing;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use super::backlog::{Backlog, Fill, QueueTotals};
+use super::backlog::QueueTotals;
 use super::connection::{CONNECTIONS_MAX, Connection, ConnectionId, Gone, Phase};
 use super::frames::FrameLimits;
 use super::listener::Seat;
-use super::outbox::{self, Chain, Content, Outbox, PieceId};
+use super::outbox::{self, Chain, Outbox, PieceId};
 use super::poller::Poller;
-use super::rendering::{is_close, render};
+use super::rendering::Rendering;
 use super::settings::QueueLimits;
 use super::timers::Timers;
 use super::transport::Transport;
@@ -25,8 +27,6 @@ use crate::wire::{CloseCode, Message};
 
 /// How long a closing connection may take to take our last bytes, and to end, in microseconds.
 const CLOSING_US: i64 = 5_000_000;
-/// Most bytes written at a time.
-const WRITE_BYTES: usize = 128 * 1024;
 
 /// The connections of one shard.
 pub struct Sockets {
@@ -42,7 +42,7 @@ pub struct Sockets {
     /// By slot, what the connection gets in this turn.
     chains: Vec<Chain>,
     outbox: Outbox,
-    scratch: Vec<u8>,
+    rendering: Rendering,
     /// Connections with a queue.
     lagging: BTreeSet<u32>,
     /// Connections whose end the handler has not heard of.
@@ -91,7 +91,7 @@ impl Sockets {
             free: Vec::new(),
             chains: Vec::new(),
             outbox: Outbox::default(),
-            scratch: Vec::new(),
+            rendering: Rendering::default(),
             lagging: BTreeSet::new(),
             gone: Vec::new(),
             drained: Vec::new(),
@@ -203,8 +203,8 @@ impl Sockets {
 
     /// Asks that the handler be called for this connection at `due`, and not at the time asked for before.
     pub fn set_due(&mut self, id: ConnectionId, due: Option<TimeUs>) {
-        if let Some(connection) = self.get(id) {
-            connection.handler_due = due;
+        if let Some(connection) = self.get(id).filter(|connection| connection.phase == Phase::Open) {
+            connection.due = due;
             self.arm(id);
         }
     }
@@ -259,8 +259,7 @@ impl Sockets {
         if let Some(connection) = self.get(id) {
             connection.phase = Phase::Closing;
             connection.is_paused = false;
-            connection.handler_due = None;
-            connection.closing_due = Some(due);
+            connection.due = Some(due);
             self.gone.push((id, gone));
             self.unread.push(id);
             self.arm(id);
@@ -289,8 +288,7 @@ impl Sockets {
         let Some(connection) = self.get(id) else { return };
         let message_due =
             if connection.phase == Phase::Open { connection.inbound.due(&limits) } else { None };
-        let dues = [connection.handler_due, connection.closing_due, message_due];
-        let Some(due) = dues.into_iter().flatten().min() else { return };
+        let Some(due) = connection.due.into_iter().chain(message_due).min() else { return };
         if connection.timer.is_none_or(|timer| due < timer) {
             connection.timer = Some(due);
             self.timers.set(due, id);
@@ -321,7 +319,7 @@ impl Sockets {
     pub(super) fn give_up(&mut self, id: ConnectionId) -> bool {
         let now = self.now;
         let Some(connection) = self.get(id) else { return true };
-        if connection.closing_due.is_none_or(|due| due > now) {
+        if connection.phase == Phase::Open || connection.due.is_none_or(|due| due > now) {
             return false;
         }
         if connection.phase == Phase::Closing {
@@ -329,172 +327,5 @@ impl Sockets {
         }
         self.remove(id, Gone::Broken);
         true
-    }
-}
-
-/// Writing.
-impl Sockets {
-    /// Writes to every connection that got something in this turn, and ends the turn.
-    pub(super) fn flush(&mut self) {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let mut index = 0;
-        while let Some(slot) = self.outbox.dirty(index) {
-            index += 1;
-            let chain = std::mem::take(&mut self.chains[slot as usize]);
-            let id = self.connections[slot as usize].id;
-            self.write_chain(id, chain, &mut scratch);
-        }
-        self.scratch = scratch;
-        self.outbox.clear();
-        self.relieve();
-        for id in std::mem::take(&mut self.asked) {
-            if self.is_drained(id) {
-                self.drained.push(id);
-            }
-        }
-    }
-
-    /// Frees the slots of connections that are gone. Nothing may speak of them any more.
-    pub(super) fn sweep(&mut self) {
-        self.free.append(&mut self.dead);
-    }
-
-    fn write_chain(&mut self, id: ConnectionId, mut chain: Chain, scratch: &mut Vec<u8>) {
-        let Self { connections, outbox, .. } = self;
-        let Some(connection) = connections[id.index as usize].connection.as_deref_mut() else { return };
-        while connection.backlog.is_none() && !chain.is_empty() {
-            scratch.clear();
-            while scratch.len() < WRITE_BYTES
-                && let Some(piece) = outbox.pop(&mut chain)
-            {
-                render(connection, outbox.content(piece), scratch);
-            }
-            match connection.transport.send(scratch) {
-                Ok(sent) if sent == scratch.len() => {}
-                Ok(sent) => {
-                    let mut backlog = Box::<Backlog>::default();
-                    backlog.hold(scratch, sent);
-                    connection.backlog = Some(backlog);
-                    self.lagging.insert(id.index);
-                }
-                Err(_) => return self.remove(id, Gone::Broken),
-            }
-        }
-        if connection.backlog.is_some() {
-            return self.enqueue(id, chain);
-        }
-        match connection.transport.flush() {
-            Ok(true) => self.after_drain(id),
-            // What TLS holds counts as a queue, though an empty one.
-            Ok(false) => {
-                connection.backlog = Some(Box::default());
-                self.lagging.insert(id.index);
-            }
-            Err(_) => self.remove(id, Gone::Broken),
-        }
-    }
-
-    /// Adds a chain to the connection's queue.
-    fn enqueue(&mut self, id: ConnectionId, mut chain: Chain) {
-        let limits = self.queue_limits;
-        let Self { connections, outbox, totals, .. } = self;
-        let Some(connection) = connections[id.index as usize].connection.as_deref_mut() else { return };
-        let Some(backlog) = &mut connection.backlog else { return };
-        let mut fill = Fill::Within;
-        while let Some(piece) = outbox.pop(&mut chain) {
-            let content = outbox.content(piece);
-            if connection.is_sealed {
-                break;
-            }
-            connection.is_sealed = is_close(content);
-            fill = backlog.push(content, &limits);
-            if fill == Fill::Beyond {
-                break;
-            }
-        }
-        backlog.account(totals);
-        if fill == Fill::Beyond && connection.phase == Phase::Open {
-            self.close_slow(id);
-        }
-    }
-
-    /// Closes a connection that does not keep up: what waits is dropped, so that the close frame has a chance.
-    fn close_slow(&mut self, id: ConnectionId) {
-        let (limits, totals) = (self.queue_limits, Arc::clone(&self.totals));
-        let Some(connection) = self.get(id) else { return };
-        let Some(backlog) = &mut connection.backlog else { return };
-        backlog.cut();
-        let code = CloseCode::SlowConsumer;
-        let mut payload = code.number().to_be_bytes().to_vec();
-        payload.extend_from_slice(code.reason().as_bytes());
-        backlog.push(Content::Frame(outbox::CLOSE.into(), &payload), &limits);
-        backlog.account(&totals);
-        connection.is_sealed = true;
-        self.start_closing(id, Gone::Closed(code.number()));
-    }
-
-    /// Goes on sending what waits, now that the socket takes something.
-    pub(super) fn drain(&mut self, id: ConnectionId) {
-        let (limits, totals) = (self.queue_limits, Arc::clone(&self.totals));
-        let Some(connection) = self.get(id) else { return };
-        let Connection { transport, backlog: waiting, sequence, .. } = connection;
-        let Some(backlog) = waiting else { return };
-        let outcome = loop {
-            let bytes = backlog.sendable(sequence, &limits);
-            if bytes.is_empty() {
-                break transport.flush();
-            }
-            let length = bytes.len();
-            match transport.send(bytes) {
-                Ok(sent) => backlog.advance(sent),
-                Err(error) => break Err(error),
-            }
-            if backlog.byte_count() > 0 && length > 0 && !backlog.is_between_frames() {
-                break Ok(false);
-            }
-        };
-        backlog.account(&totals);
-        match outcome {
-            Ok(true) => {
-                connection.backlog = None;
-                self.lagging.remove(&id.index);
-                self.drained.push(id);
-                self.after_drain(id);
-            }
-            Ok(false) => {}
-            Err(_) => self.remove(id, Gone::Broken),
-        }
-    }
-
-    /// Once a closing connection has nothing left to send, only its end is awaited.
-    fn after_drain(&mut self, id: ConnectionId) {
-        let Some(connection) = self.get(id) else { return };
-        if connection.phase == Phase::Closing && connection.is_sealed {
-            connection.phase = Phase::Lingering;
-            let is_finished = connection.transport.finish().is_ok();
-            if connection.has_ended || !is_finished {
-                self.remove(id, Gone::Broken);
-            }
-        }
-    }
-
-    /// Closes the largest queue while all queues together are too large.
-    fn relieve(&mut self) {
-        while self.totals.bytes() > self.queue_limits.total_bytes_max {
-            let queue_bytes = |index: u32| {
-                let connection = self.connections[index as usize].connection.as_deref()?;
-                let backlog = connection.backlog.as_ref().filter(|_| connection.phase == Phase::Open)?;
-                Some(backlog.byte_count())
-            };
-            let sizes = self.lagging.iter().filter_map(|&index| Some((queue_bytes(index)?, index)));
-            let Some((bytes, index)) = sizes.max() else {
-                self.totals.offer(self.shard, 0);
-                return;
-            };
-            if !self.totals.offer(self.shard, bytes) {
-                return;
-            }
-            self.close_slow(self.connections[index as usize].id);
-        }
     }
 }

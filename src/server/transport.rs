@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use rustix::net::{self, RecvFlags, SendFlags};
 use rustls::ServerConnection;
 use socket2::SockRef;
 
@@ -46,7 +47,9 @@ impl Transport {
         match self {
             Self::Plain(socket) => {
                 let room = buffer.len();
-                Ok(match again_is_none(socket.read(buffer))? {
+                // The bare system calls: the standard library's go through cancellation points of threads.
+                let received = net::recv(&*socket, buffer, RecvFlags::empty());
+                Ok(match again_is_none(received.map(|(count, _)| count).map_err(io::Error::from))? {
                     None => Received::Nothing,
                     Some(0) => Received::End,
                     Some(count) if count < room => Received::Last(count),
@@ -60,7 +63,10 @@ impl Transport {
     /// Writes what the socket takes now; 0 if that is nothing.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(socket) => Ok(again_is_none(socket.write(bytes))?.unwrap_or(0)),
+            Self::Plain(socket) => {
+                let sent = net::send(&*socket, bytes, SendFlags::NOSIGNAL).map_err(io::Error::from);
+                Ok(again_is_none(sent)?.unwrap_or(0))
+            }
             Self::Tls(tls) => tls.send(bytes),
         }
     }
