@@ -2,13 +2,13 @@
 # `make test` sets up what it needs (a Python virtual environment, npm packages) and runs everything; nothing is
 # skipped: what cannot run fails.
 
-.PHONY: test test-rust test-loom test-clients test-julia setup setup-python setup-node setup-julia clean
+.PHONY: test test-rust test-loom test-clients test-python test-julia setup setup-python setup-node setup-julia clean
 
 PYTHON ?= python3
 VENV := .venv
 STAMPS := target/setup
 
-test: test-rust test-loom test-clients test-julia
+test: test-rust test-loom test-clients test-python test-julia
 
 test-rust:
 	cargo test --locked
@@ -22,6 +22,15 @@ test-loom:
 test-clients: setup
 	cargo build --locked
 	$(VENV)/bin/python -m pytest -q tests/clients
+
+# The Python package from its wheel, in an environment of its own that is made anew each time.
+PYTHON_PACKAGE_VENV := target/python-package
+test-python:
+	rm -rf $(PYTHON_PACKAGE_VENV)
+	$(PYTHON) -m venv $(PYTHON_PACKAGE_VENV)
+	$(PYTHON_PACKAGE_VENV)/bin/pip install --quiet --disable-pip-version-check -r bindings/python/tests/requirements.txt
+	env -u WALRAS_LIBRARY $(PYTHON_PACKAGE_VENV)/bin/pip install --quiet --disable-pip-version-check ./bindings/python
+	cd bindings/python/tests && env -u WALRAS_LIBRARY ../../../$(PYTHON_PACKAGE_VENV)/bin/python -m pytest -q
 
 # The library as the package builds it, then Julia's own way to test a package, on two threads. A proxy that nobody listens
 # on shows that the tests need no network.

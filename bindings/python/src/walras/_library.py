@@ -1,0 +1,59 @@
+"""Finds the C library, loads it once, and turns its answers into exceptions.
+
+Looked at in this order: the path in the environment variable ``WALRAS_LIBRARY``, then the file beside this module, where
+the wheel puts it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pathlib
+import sys
+
+from . import _abi
+from .errors import error_for
+
+_NAMES = {"win32": "walras.dll", "darwin": "libwalras.dylib"}
+
+
+def path() -> pathlib.Path:
+    """Where the library is."""
+    given = os.environ.get("WALRAS_LIBRARY")
+    if given:
+        return pathlib.Path(given)
+    return pathlib.Path(__file__).with_name(_NAMES.get(sys.platform, "libwalras.so"))
+
+
+def _load() -> ctypes.CDLL:
+    place = path()
+    if not place.is_file():
+        raise ImportError(f"the walras library is not at {place}; set WALRAS_LIBRARY, or install the package with pip")
+    library = ctypes.CDLL(str(place))
+    library.walras_abi_version.restype = ctypes.c_uint32
+    library.walras_abi_version.argtypes = []
+    version = library.walras_abi_version()
+    if version != _abi.ABI_VERSION:
+        raise ImportError(
+            f"the library at {place} has version {version} of the interface, this package needs {_abi.ABI_VERSION}"
+        )
+    for name, (result, arguments) in _abi.FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+    return library
+
+
+lib = _load()
+
+
+def check(status: int) -> None:
+    """Raises what a status means; 0 means success."""
+    if status:
+        raise error_for(status, lib.walras_last_error().decode("utf-8", "replace"))
+
+
+def library_version() -> str:
+    """The version of the loaded library, such as ``"0.1.0"``."""
+    version: bytes = lib.walras_version()
+    return version.decode()
