@@ -103,19 +103,18 @@ impl Margin {
         let mut margin = Self { price, ..Self::default() };
         bids.for_each(|bid| {
             let level = market.level(bid);
-            if level < price.0 {
-                return;
-            }
             let lots = bid.want.lots_at(price);
-            if level > price.0 {
-                margin.above += lots;
-                margin.real_above += if bid.is_phantom { 0 } else { lots };
+            if level == price.0 {
+                margin.at += lots;
+                if !bid.is_phantom {
+                    margin.claim(bid, lots);
+                }
                 return;
             }
-            margin.at += lots;
-            if !bid.is_phantom {
-                margin.claim(bid, lots);
-            }
+            // Whether a bid is above the price cannot be foreseen: masks cost less than branches that are wrong.
+            let above = lots & -i128::from(level > price.0);
+            margin.above += above;
+            margin.real_above += above & -i128::from(!bid.is_phantom);
         });
         margin
     }

@@ -9,7 +9,8 @@
 //! Prices are keys in here, counted from the lowest price of the sale.
 
 use super::demand::{BidKind, Demand, DemandError, Pricing};
-use super::demand_tree::{Found, SumTree};
+use super::demand_search::{Found, Near};
+use super::demand_tree::SumTree;
 use super::price::Quote;
 use super::supply::Offered;
 use super::view::{Extra, View};
@@ -36,6 +37,8 @@ pub struct DemandIndex {
     /// Price takers by kind.
     takers: [i64; 2],
     pub(super) lo: Level,
+    /// Where the tree has last been looked at around `lo`.
+    pub(super) near: Near,
     /// What is offered at the lowest price.
     pub(super) at_lowest: Offered,
     is_fixed: bool,
@@ -68,6 +71,7 @@ impl DemandIndex {
             real: None,
             takers: [0; 2],
             lo: Level { key: 0, above: 0, at: 0, supply: at_lowest },
+            near: Near::default(),
             at_lowest,
             is_fixed,
         }
@@ -121,21 +125,12 @@ impl DemandIndex {
     /// Takes one bid's demand away; the price is current afterwards.
     pub fn remove(&mut self, demand: Demand) -> Result<(), DemandError> {
         let key = self.key_of(demand)?;
-        self.judge_removal(demand, key)?;
+        self.take(demand, key)?;
         let lots = demand.lots.0;
-        if demand.price.is_none() {
-            self.takers[demand.kind as usize] -= lots;
-        }
         let Some(key) = key else {
             self.settle();
             return Ok(());
         };
-        self.all.remove(key, lots);
-        if demand.kind == BidKind::Real
-            && let Some(real) = &mut self.real
-        {
-            real.remove(key, lots);
-        }
         if self.floating() > 0 && key >= self.top() {
             self.settle();
         } else if key > self.lo.key {
@@ -146,6 +141,36 @@ impl DemandIndex {
             self.fall();
         }
         Ok(())
+    }
+
+    /// Takes demand out of the sums; all of it or, if it is not there, nothing.
+    fn take(&mut self, demand: Demand, key: Option<u64>) -> Result<(), DemandError> {
+        let lots = demand.lots.0;
+        if demand.price.is_none() {
+            if self.takers[demand.kind as usize] < lots {
+                return Err(DemandError::NotThere);
+            }
+            self.takers[demand.kind as usize] -= lots;
+        }
+        let Some(key) = key else { return Ok(()) };
+        let is_there = match (&mut self.real, demand.kind) {
+            // A price taker's lots are known to be there, and the others' are not for a bid with a limit.
+            (None, BidKind::Real) => {
+                let kept = if self.ceiling == Some(key) { self.takers[0] } else { 0 };
+                self.all.remove(key, lots, kept)
+            }
+            (None, BidKind::Phantom) => false,
+            (Some(real), BidKind::Real) => {
+                let kept = if self.ceiling == Some(key) { self.takers[0] } else { 0 };
+                real.remove(key, lots, kept) && self.all.remove(key, lots, 0)
+            }
+            (Some(real), BidKind::Phantom) => {
+                let takers = if self.ceiling == Some(key) { self.takers[1] } else { 0 };
+                let kept = real.at(key) + takers;
+                self.all.remove(key, lots, kept)
+            }
+        };
+        if is_there { Ok(()) } else { Err(DemandError::NotThere) }
     }
 
     /// Puts one bid's new demand in place of its old; both or neither.
@@ -236,7 +261,7 @@ impl DemandIndex {
     }
 
     #[inline]
-    fn supply_at(&self, key: u64) -> Offered {
+    pub(super) fn supply_at(&self, key: u64) -> Offered {
         self.pricing.supply.at(self.price(key))
     }
 
@@ -262,25 +287,6 @@ impl DemandIndex {
         (price.0 >= self.lowest).then(|| price.0.abs_diff(self.lowest))
     }
 
-    fn judge_removal(&self, demand: Demand, key: Option<u64>) -> Result<(), DemandError> {
-        let takers = self.takers[demand.kind as usize];
-        let is_there = match (key, demand.price, &self.real) {
-            (_, None, _) => takers >= demand.lots.0,
-            (None, Some(_), _) => false,
-            (Some(key), Some(_), None) => {
-                demand.kind == BidKind::Real
-                    && self.limits_at(&self.all, key, self.takers[0]) >= demand.lots.0
-            }
-            (Some(key), Some(_), Some(real)) => {
-                let real_lots = self.limits_at(real, key, self.takers[0]);
-                let all_lots = self.limits_at(&self.all, key, self.takers[0] + self.takers[1]);
-                let lots = if demand.kind == BidKind::Real { real_lots } else { all_lots - real_lots };
-                lots >= demand.lots.0
-            }
-        };
-        if is_there { Ok(()) } else { Err(DemandError::NotThere) }
-    }
-
     /// The lots of a tree at a key without the price takers among them.
     fn limits_at(&self, tree: &SumTree, key: u64, takers: i64) -> i64 {
         tree.at(key) - if self.ceiling == Some(key) { takers } else { 0 }
@@ -293,60 +299,90 @@ impl DemandIndex {
     }
 
     /// Moves `lo` up to where the demand above it has room again.
-    #[cold]
     fn rise(&mut self) {
         if self.floating() > 0 {
             return self.settle();
         }
-        let Level { key: mut lo, mut above, .. } = self.lo;
-        for _ in 0..WALK_STEPS_MAX {
-            let next = self.all.next(lo).expect("there is demand above");
-            let has_room = |key: u64| self.supply_at(key).has_room_for(above.into());
-            if !self.is_fixed && next - lo > 1 && has_room(next - 1) {
-                return self.set_lo(first_key(lo + 1, next - 1, has_room), above);
-            }
-            lo = next;
-            above -= self.all.at(lo);
-            if self.supply_at(lo).has_room_for(above.into()) {
-                return self.set_lo(lo, above);
-            }
+        let mut near = self.near;
+        let found =
+            self.walk(&mut near, self.lo, |key, above| self.supply_at(key).has_room_for(above.into()));
+        self.near = near;
+        match found {
+            Some(level) => self.lo = level,
+            None => self.settle(),
         }
-        self.settle();
+    }
+
+    /// The lowest key from a level's on at which there is room for the demand above it; `None` if that is many prices
+    /// away. Where there is room there is at every higher price.
+    #[inline]
+    pub(super) fn walk(
+        &self,
+        near: &mut Near,
+        from: Level,
+        has_room: impl Fn(u64, i64) -> bool,
+    ) -> Option<Level> {
+        let Level { mut key, mut above, mut at, .. } = from;
+        for _ in 0..=WALK_STEPS_MAX {
+            if has_room(key, above) {
+                return Some(Level { key, above, at, supply: self.supply_at(key) });
+            }
+            let (next, at_next) = self.all.level_above(near, key)?;
+            if next - key > 1 && has_room(next - 1, above) {
+                let key = first_key(key + 1, next - 1, |key| has_room(key, above));
+                return Some(Level { key, above, at: 0, supply: self.supply_at(key) });
+            }
+            (key, above, at) = (next, above - at_next, at_next);
+        }
+        None
     }
 
     /// Moves `lo` down as far as the demand above it has room.
+    #[inline]
     fn fall(&mut self) {
-        let Level { key: mut lo, mut above, mut at, .. } = self.lo;
+        let Level { key, above, at, .. } = self.lo;
+        let may_fall = key > 0 && self.supply_at(key - 1).has_room_for(i128::from(above) + i128::from(at));
+        if may_fall {
+            self.fall_from_here();
+        }
+    }
+
+    fn fall_from_here(&mut self) {
         if self.floating() > 0 {
             return self.settle();
         }
+        let mut near = self.near;
+        let Level { key: mut lo, mut above, mut at, .. } = self.lo;
         for step in 0..=WALK_STEPS_MAX {
             let with_lo = above + at;
             if lo == 0 || !self.supply_at(lo - 1).has_room_for(with_lo.into()) {
                 if step > 0 {
-                    self.set_lo(lo, above);
+                    self.lo = Level { key: lo, above, at, supply: self.supply_at(lo) };
                 }
                 return;
             }
-            let last = self.all.previous(lo).unwrap_or(0);
+            let (last, at_last) = self.all.level_below(&mut near, lo).unwrap_or((0, 0));
+            self.near = near;
             let has_room = |key: u64| self.supply_at(key).has_room_for(with_lo.into());
             if !self.is_fixed && !has_room(last) {
-                return self.set_lo(first_key(last + 1, lo - 1, has_room), with_lo);
+                return self.set_empty_lo(first_key(last + 1, lo - 1, has_room), with_lo);
             }
-            (lo, above, at) = (last, with_lo, self.all.at(last));
+            (lo, above, at) = (last, with_lo, at_last);
         }
         self.settle();
     }
 
     /// Finds `lo` from nothing.
+    #[cold]
     fn settle(&mut self) {
         let view = self.view();
         let Found { key, above } = view.first_with_room(0, self.top());
-        self.set_lo(key, above);
+        self.lo = Level { key, above, at: self.all.at(key), supply: self.supply_at(key) };
     }
 
-    fn set_lo(&mut self, key: u64, above: i64) {
-        self.lo = Level { key, above, at: self.all.at(key), supply: self.supply_at(key) };
+    /// Puts `lo` where nobody bids.
+    fn set_empty_lo(&mut self, key: u64, above: i64) {
+        self.lo = Level { key, above, at: 0, supply: self.supply_at(key) };
     }
 }
 

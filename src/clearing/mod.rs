@@ -5,6 +5,8 @@ mod bid;
 mod caps;
 mod clear;
 mod demand;
+mod demand_pool;
+mod demand_search;
 mod demand_tree;
 mod fixed_point;
 mod index;

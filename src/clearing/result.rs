@@ -4,8 +4,6 @@
 //! which one bid's lots follow, so [`Clearing::fill`] takes the same time for the millionth bid as for
 //! the first, and a result is streamed by passing over the bids once more.
 
-use std::cmp::Ordering;
-
 use super::allocation::Share;
 use super::bid::{Bid, Want};
 use super::caps::Cut;
@@ -116,10 +114,15 @@ impl Rules {
         if bid.price.is_none() {
             return self.takers.lots(wanted, bid.seq);
         }
-        match self.market.level(bid).cmp(&self.price) {
-            Ordering::Greater => self.above.lots(wanted, bid.seq),
-            Ordering::Equal => self.at.lots(wanted, bid.seq),
-            Ordering::Less => 0,
+        let level = self.market.level(bid);
+        if level == self.price {
+            return self.at.lots(wanted, bid.seq);
+        }
+        match self.above {
+            // A mask, since nothing foresees whether the next bid is above the price.
+            Share::All => wanted & u64::from(level > self.price).wrapping_neg(),
+            share if level > self.price => share.lots(wanted, bid.seq),
+            _ => 0,
         }
     }
 

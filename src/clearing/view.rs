@@ -4,7 +4,7 @@
 //! rule, what would be sold. A look with one more bid adds that bid to every sum it asks for, so
 //! that nothing has to change for a question.
 
-use super::demand_tree::Found;
+use super::demand_search::Found;
 use super::index::{DemandIndex, Level};
 use super::price::{Outcome, PriceRule, Quote, Undersubscribed};
 use super::supply::{Offered, Supply};

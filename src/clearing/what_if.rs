@@ -3,7 +3,7 @@
 
 use super::Outcome;
 use super::demand::{BidKind, Demand, DemandError};
-use super::index::DemandIndex;
+use super::index::{DemandIndex, Level};
 use super::price::{PriceRule, Quote, Undersubscribed};
 use super::supply::Supply;
 use super::view::{Extra, View};
@@ -34,9 +34,21 @@ impl DemandIndex {
             Some(_) if !floats && lo.supply.has_room_for(i128::from(lo.above) + i128::from(lots)) => {
                 lo.above += lots
             }
+            Some(key) if !floats => lo = self.lo_with(key, lots).unwrap_or_else(|| view.lo()),
             _ => lo = view.lo(),
         }
         Ok(view.quote(lo))
+    }
+
+    /// `lo` with one more bid above it, if that is near.
+    fn lo_with(&self, limit: u64, lots: i64) -> Option<Level> {
+        let extra = |key: u64| if key < limit { lots } else { 0 };
+        let has_room = |key: u64, above: i64| {
+            self.supply_at(key).has_room_for(i128::from(above) + i128::from(extra(key)))
+        };
+        let level = self.walk(&mut self.near.clone(), self.lo, has_room)?;
+        let at = level.at + if level.key == limit { lots } else { 0 };
+        Some(Level { above: level.above + extra(level.key), at, ..level })
     }
 
     /// The lowest limit at which a new bid of this many lots would be filled whole if the sale ended now, whoever
@@ -57,13 +69,29 @@ impl DemandIndex {
         let highest = self.ceiling.unwrap_or(i64::MAX.abs_diff(self.lowest));
         let last = highest.checked_sub(1)?;
         let view = self.view();
-        let always = i128::from(self.floating()) + i128::from(lots.0);
+        let floating = self.floating();
+        let always = i128::from(floating) + i128::from(lots.0);
         let has_room = |key, above| view.supply_at(key + 1).has_room_for(i128::from(above) + always);
         if !has_room(last, 0) {
             return None;
         }
+        if floating == 0
+            && let Some(key) = self.winner_near(|key, above| key <= last && has_room(key, above))
+        {
+            return Some(self.price(key + 1));
+        }
         let found = self.all.first_fit(last, has_room);
         has_room(found.key, found.above).then(|| self.price(found.key + 1))
+    }
+
+    /// The lowest key at which there is room for one more bid that counts above every key, if that is near `lo`:
+    /// below the key before `lo` there is no room even for the demand there is.
+    fn winner_near(&self, has_room: impl Fn(u64, i64) -> bool) -> Option<u64> {
+        let before = self.lo.key.checked_sub(1);
+        if let Some(before) = before.filter(|&before| has_room(before, self.lo.above + self.lo.at)) {
+            return Some(before);
+        }
+        self.walk(&mut self.near.clone(), self.lo, has_room).map(|level| level.key)
     }
 
     /// What the seller would earn if the sale ended now with another supply, before any rounding to a settlement
