@@ -14,8 +14,8 @@ use walras::engine::{
 };
 use walras::fanout::{Reader, Records};
 use walras::host::{
-    Body, Clock, ConnectionKey, Delivery, Frame, Host, HostConfig, ManualClock, Origin, Outcome, OwnBids,
-    Query, Readiness, Request, SeededIds, Since, Snapshot, Subscribe,
+    Body, Clock, ConnectionKey, Delivery, Frame, Host, HostConfig, ManualClock, OpenRequests, Origin,
+    Outcome, OwnBids, Query, Readiness, Request, SeededIds, Since, Snapshot, Subscribe,
 };
 use walras::log::testing::{Fault, Loss, SimDisk};
 use walras::log::{Epoch, Fresh, LogId, Options, open_on};
@@ -136,6 +136,7 @@ impl World {
             own: OwnBids::Shown,
             min_quantity: QuantityLots(0),
             snapshot: Snapshot::Omitted,
+            open_requests: OpenRequests::Hidden,
             token: None,
             token_pair: None,
             since: since.map(|offset| Since {

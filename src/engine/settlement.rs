@@ -288,8 +288,7 @@ impl Settlement {
     }
 
     fn ask(&mut self, step: SettlementStep, attempt: u32, now: TimeUs) {
-        let timeout_us = STEP_TIMEOUT_US << (attempt - 1).min(16);
-        let due = later(now, timeout_us.min(STEP_TIMEOUT_US_MAX));
+        let due = later(now, timeout_us(attempt));
         self.request = Some(Request { step, attempt, due });
         self.set_deadline(Some(due));
     }
@@ -342,6 +341,13 @@ impl Settlement {
     }
 }
 
+impl Request {
+    /// When it was made.
+    pub(super) fn asked_at(self) -> TimeUs {
+        TimeUs(self.due.0.saturating_sub(timeout_us(self.attempt)))
+    }
+}
+
 impl SettlementChange {
     /// Whether everybody is told of it.
     pub(super) fn is_public(&self) -> bool {
@@ -354,6 +360,11 @@ impl SettlementChange {
             Self::Affirmed { .. } | Self::Requested { .. } => false,
         }
     }
+}
+
+/// How long a request of a step may take.
+fn timeout_us(attempt: u32) -> i64 {
+    (STEP_TIMEOUT_US << (attempt - 1).min(16)).min(STEP_TIMEOUT_US_MAX)
 }
 
 fn later(now: TimeUs, by_us: i64) -> TimeUs {

@@ -103,6 +103,16 @@ impl Engine {
         Some(Event { auction: Some(place), at: told.at, fact: Fact::Settlement(told.fact.clone()) })
     }
 
+    /// What the host of an auction's settlement is asked for and has not answered yet. It is the newest event of
+    /// that auction: nothing else happens to it until the host answers or time runs out.
+    pub fn open_request(&self, slot: AuctionSlot) -> Option<Event> {
+        let auction = self.at(slot);
+        let settlement = auction.settlement.as_ref()?;
+        let at = settlement.request?.asked_at();
+        let place = EventAuction { slot, id: auction.id, offset: self.offset(slot) };
+        Some(Event { auction: Some(place), at, fact: Fact::Settlement(settlement.requested()) })
+    }
+
     /// What hosts have been asked for and have not answered yet, by auction: to be asked again under the same step
     /// after a restart. The change of each is `Requested`.
     pub fn open_requests(&self) -> impl Iterator<Item = (AuctionSlot, SettlementFact)> + '_ {

@@ -42,8 +42,8 @@ pub use ids::{Ids, RandomIds, SeededIds};
 pub use presence::Presence;
 pub use publish::{pair_key, token_key};
 pub use request::{
-    AmendText, BatchBid, Body, Found, NumberText, Origin, Outcome, OwnBids, Query, Request, Since, Snapshot,
-    Subscribe, UnreadableBid, Waiter,
+    AmendText, BatchBid, Body, Found, NumberText, OpenRequests, Origin, Outcome, OwnBids, Query, Request,
+    Since, Snapshot, Subscribe, UnreadableBid, Waiter,
 };
 pub use shared::{Readiness, ShardWaker};
 

@@ -383,7 +383,17 @@ impl Sequencer {
 
     /// Encodes the newest fact of a settlement; `false` where there is none.
     pub(super) fn encode_settlement_state(&mut self, slot: AuctionSlot) -> bool {
-        let Some(event) = self.engine.settlement_event(slot) else { return false };
+        let event = self.engine.settlement_event(slot);
+        event.is_some_and(|event| self.encode_event(&event))
+    }
+
+    /// Encodes what the executor of a settlement is asked for and has not answered; `false` where that is nothing.
+    pub(super) fn encode_open_request(&mut self, slot: AuctionSlot) -> bool {
+        let event = self.engine.open_request(slot);
+        event.is_some_and(|event| self.encode_event(&event))
+    }
+
+    fn encode_event(&mut self, event: &Event) -> bool {
         let mut frames = Frames::default();
         let mut publisher = Publisher {
             engine: &self.engine,
@@ -392,7 +402,7 @@ impl Sequencer {
             message: &mut self.message,
             frames: &mut frames,
         };
-        publisher.publish(&event, NOBODY);
+        publisher.publish(event, NOBODY);
         !frames.is_empty()
     }
 

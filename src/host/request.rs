@@ -219,6 +219,8 @@ pub struct Subscribe {
     pub min_quantity: QuantityLots,
     /// `bids`: whether the live bids are sent first.
     pub snapshot: Snapshot,
+    /// `settlement`: whether what an executor has left unanswered is asked again.
+    pub open_requests: OpenRequests,
     /// `market_data`: only this token.
     pub token: Option<Box<str>>,
     /// `market_data`: only this pair.
@@ -233,6 +235,15 @@ pub enum OwnBids {
     /// They are.
     Shown,
     /// They are not.
+    Hidden,
+}
+
+/// Whether a client may act for a settlement's executor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenRequests {
+    /// It may: what is unanswered is asked again when it subscribes.
+    Told,
+    /// It may not.
     Hidden,
 }
 

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::frame::{ConnectionKey, Delivery, Frame, FrameHeader};
 use super::rebuild::{RebuildPlace, Rebuilt};
-use super::request::{Origin, Since, Snapshot, Subscribe};
+use super::request::{OpenRequests, Origin, Since, Snapshot, Subscribe};
 use super::sequencer::Sequencer;
 use super::wanted::wanted;
 use crate::engine::{AuctionSlot, AuctionStatus, SettlementPhase};
@@ -458,6 +458,10 @@ impl Sequencer {
                             )
                     });
                     if is_open && self.encode_settlement_state(slot) {
+                        self.batch.frames.push(&FrameHeader::reply(connection), &self.message, &[]);
+                    }
+                    // An executor that was away would otherwise hear of it only when it is overdue.
+                    if subscribe.open_requests == OpenRequests::Told && self.encode_open_request(slot) {
                         self.batch.frames.push(&FrameHeader::reply(connection), &self.message, &[]);
                     }
                 }

@@ -7,4 +7,5 @@ mod support;
 mod bids;
 mod channels;
 mod frames;
+mod settlement;
 mod sign_in;

@@ -13,7 +13,7 @@ use crossbeam_channel::bounded;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use walras::engine::{AuctionId, CloseReason, Command, CreateAuction, Party, SettlementId};
-use walras::host::{Body, Clock, Host, HostConfig, ManualClock, Origin, Outcome, Request, SeededIds};
+use walras::host::{Body, Clock, Host, HostConfig, Ids, ManualClock, Origin, Outcome, Request, SeededIds};
 use walras::log::{Durability, Epoch, Fresh, LogId, Options};
 use walras::server::auth::{Authenticator, Tokens};
 use walras::server::config::{Config, Secret};
@@ -47,6 +47,7 @@ pub struct Making {
     pub host: HostConfig,
     pub tokens: Tokens,
     pub verify: Option<Arc<dyn Verify>>,
+    pub ids: Box<dyn Ids>,
 }
 
 impl World {
@@ -62,6 +63,7 @@ impl World {
             host: HostConfig { ring_bytes: 4 << 20, history_bytes: 4 << 20, ..HostConfig::default() },
             tokens: Tokens::Configured,
             verify: None,
+            ids: Box::new(SeededIds::new(1)),
         };
         change(&mut making);
         let clock = Arc::new(ManualClock::new(TimeUs(START_US)));
@@ -70,7 +72,7 @@ impl World {
         let fresh = Fresh { epoch: Epoch::new("test").expect("a name"), log_id: LogId([1; 16]) };
         let log = walras::log::open(Path::new(""), options, fresh).expect("a log in memory");
         let host_clock: Arc<dyn Clock> = clock.clone();
-        let host = Host::start(making.host, log, host_clock, Box::new(SeededIds::new(1))).expect("starts");
+        let host = Host::start(making.host, log, host_clock, making.ids).expect("starts");
         let mut config = Config::default();
         config.auth.hs256_secret = Some(Secret(SECRET.to_owned()));
         let known =

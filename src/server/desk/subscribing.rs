@@ -3,7 +3,9 @@
 
 use super::Desk;
 use crate::engine::AuctionSlot;
-use crate::host::{Body, DirectoryEntry, OwnBids, Query, Since, Snapshot, Subscribe, pair_key, token_key};
+use crate::host::{
+    Body, DirectoryEntry, OpenRequests, OwnBids, Query, Since, Snapshot, Subscribe, pair_key, token_key,
+};
 use crate::server::connection::ConnectionId;
 use crate::server::identity::{Identity, Permissions};
 use crate::server::session::{Market, MinQuantity, Options, Place, RareOptions, Session, Topic};
@@ -289,6 +291,11 @@ fn query(
         own: if options.own_hidden { OwnBids::Hidden } else { OwnBids::Shown },
         min_quantity: QuantityLots(lots.unwrap_or(0)),
         snapshot: if given.snapshot == Some(true) { Snapshot::Sent } else { Snapshot::Omitted },
+        open_requests: if session.may(Permissions::SETTLE) {
+            OpenRequests::Told
+        } else {
+            OpenRequests::Hidden
+        },
         token: name(rare.and_then(|rare| rare.token.as_ref())),
         token_pair: name(rare.and_then(|rare| rare.token_pair.as_ref())),
         since: given.since.as_ref().map(|since| {

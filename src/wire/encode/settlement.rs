@@ -192,6 +192,16 @@ pub fn settlement(message: &mut Message, now: TimeUs, grids: Grids, view: &Settl
             Some(false) => r#","agree":false}"#,
         });
     }
+    json.raw(r#"],"obligations":["#);
+    for (index, net) in view.obligations.iter().enumerate() {
+        json.raw(if index == 0 { r#"{"party":"# } else { r#",{"party":"# });
+        json.text(&net.party.0);
+        json.raw(r#","money":"#);
+        json.money(grids, Money(net.money));
+        json.raw(r#","lots":"#);
+        json.quantity_sum(grids, net.lots);
+        json.raw("}");
+    }
     json.raw(r#"],"postings":["#);
     for (index, posting) in view.postings.iter().enumerate() {
         json.raw(if index == 0 { "" } else { "," });
