@@ -1,12 +1,13 @@
 //! Sign-in, kind by kind: what is taken, and each way to be refused with its own reason.
 
-use std::path::{Path, PathBuf};
+mod signers;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
+use std::path::Path;
+
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use signers::{Signers, base64url};
 use uuid::Uuid;
 use walras::engine::{AuctionId, Party};
 use walras::server::auth::{AuthError, AuthSetupError, Authenticator, Tokens};
@@ -315,12 +316,7 @@ fn public_keys_verify_only_their_own_algorithm_and_kid() {
 fn a_jwks_file_gives_its_keys_by_kid() {
     let folder = tempfile::tempdir().expect("a folder");
     let keys = Signers::generate(folder.path());
-    let mut set = Vec::new();
-    for (kid, algorithm, signer) in keys.all() {
-        let mut jwk = jsonwebtoken::jwk::Jwk::from_encoding_key(signer, algorithm).expect("a JWK");
-        jwk.common.key_id = Some(kid.to_owned());
-        set.push(serde_json::to_value(jwk).expect("JSON"));
-    }
+    let mut set = keys.jwks();
     let path = folder.path().join("jwks.json");
     let write = |keys: &[Value]| std::fs::write(&path, json!({ "keys": keys }).to_string()).expect("written");
     let mut config = Config::default();
@@ -412,84 +408,4 @@ fn a_server_without_a_usable_key_is_not_set_up_and_says_what_to_do() {
         let why = Authenticator::load(&config, Tokens::Configured).err().expect(told).to_string();
         assert!(why.contains(told), "{why}");
     }
-}
-
-/// One fresh key pair of each public-key algorithm, the public halves as PEM files.
-struct Signers {
-    folder: PathBuf,
-    rs: EncodingKey,
-    es: EncodingKey,
-    ed: EncodingKey,
-}
-
-impl Signers {
-    fn generate(folder: &Path) -> Self {
-        let rs = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("a key");
-        let es = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
-        let ed = Ed25519KeyPair::generate().expect("a key");
-        let rs_public: PublicKeyX509Der<'_> = rs.public_key().as_der().expect("DER");
-        let es_public: PublicKeyX509Der<'_> = es.public_key().as_der().expect("DER");
-        let ed_public: PublicKeyX509Der<'_> = ed.public_key().as_der().expect("DER");
-        for (name, der) in
-            [("RS256", rs_public.as_ref()), ("ES256", es_public.as_ref()), ("EdDSA", ed_public.as_ref())]
-        {
-            std::fs::write(folder.join(format!("{name}.pem")), pem("PUBLIC KEY", der)).expect("written");
-        }
-        let rs_private: Pkcs8V1Der<'_> = rs.as_der().expect("DER");
-        let private = |der: &[u8]| pem("PRIVATE KEY", der).into_bytes();
-        Self {
-            folder: folder.to_owned(),
-            rs: EncodingKey::from_rsa_pem(&private(rs_private.as_ref())).expect("a signer"),
-            es: EncodingKey::from_ec_pem(&private(es.to_pkcs8v1().expect("DER").as_ref())).expect("a signer"),
-            ed: EncodingKey::from_ed_pem(&private(ed.to_pkcs8v1().expect("DER").as_ref())).expect("a signer"),
-        }
-    }
-
-    fn all(&self) -> [(&'static str, Algorithm, &EncodingKey); 3] {
-        [
-            ("rs", Algorithm::RS256, &self.rs),
-            ("es", Algorithm::ES256, &self.es),
-            ("ed", Algorithm::EdDSA, &self.ed),
-        ]
-    }
-
-    fn entries(&self) -> Vec<KeyEntry> {
-        self.all()
-            .into_iter()
-            .map(|(kid, algorithm, _)| {
-                let name = format!("{algorithm:?}");
-                let pem = Some(self.folder.join(format!("{name}.pem")));
-                KeyEntry { kid: Some(kid.to_owned()), algorithm: Some(name), pem, jwks: None }
-            })
-            .collect()
-    }
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64(der, ALPHABET, true))
-}
-
-fn base64url(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    base64(bytes, ALPHABET, false)
-}
-
-fn base64(bytes: &[u8], alphabet: &[u8; 64], padded: bool) -> String {
-    let mut out = String::new();
-    for (at, chunk) in bytes.chunks(3).enumerate() {
-        if padded && at > 0 && at % 16 == 0 {
-            out.push('\n');
-        }
-        let word =
-            chunk.iter().fold(0_u32, |word, &byte| word << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            match digit <= chunk.len() {
-                true => out.push(char::from(alphabet[(word >> (18 - 6 * digit) & 63) as usize])),
-                false if padded => out.push('='),
-                false => {}
-            }
-        }
-    }
-    out
 }

@@ -2,9 +2,11 @@
 //! what it says, every message they show comes out of the encoders with the same
 //! keys in the same order, and every member their handlers read is there.
 
+mod guide;
 mod ordered_json;
 mod wire_examples;
 
+use guide::{GUIDE, authentication, blocks, received};
 use ordered_json::Json;
 use walras::engine::{AuctionId, BidId};
 use walras::units::Reading;
@@ -12,7 +14,6 @@ use walras::wire::Channel;
 use walras::wire::decode::{AuctionScope, BidRefText, ClientBody, ClientTime, Decoder, NumberText};
 use wire_examples::{AUCTION, BID};
 
-const GUIDE: &str = include_str!("guide/WEBSOCKET_GUIDE.md");
 /// The messages that the guide's text holds, as JSON.
 struct Examples {
     /// Those a client sends.
@@ -21,34 +22,20 @@ struct Examples {
     received: Vec<Json>,
 }
 
-fn blocks(language: &str) -> Vec<&'static str> {
-    let fence = format!("\n```{language}\n");
-    GUIDE.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
-}
-
 fn examples() -> Examples {
     let mut sent = Vec::new();
-    let mut received = Vec::new();
     let javascript = blocks("javascript");
     for block in &javascript {
         for marker in ["JSON.stringify({", "this.send({"] {
             sent.extend(literals(block, marker));
         }
-        if block.starts_with("// Authentication message") {
-            for object in block.split("// ").skip(1).filter_map(|part| part.split_once('\n')) {
-                match object.0 {
-                    "Authentication message" => sent.push(object.1.to_owned()),
-                    _ => received.push(Json::parse(object.1)),
-                }
-            }
-        }
     }
+    sent.push(authentication()[0].1.to_owned());
     blocks("python").iter().for_each(|block| sent.extend(literals(block, "json.dumps({")));
     blocks("julia").iter().for_each(|block| sent.extend(literals(block, "JSON.json(Dict(")));
     let lines = blocks("bash").into_iter().flat_map(str::lines);
     sent.extend(lines.filter(|line| line.starts_with('{')).map(str::to_owned));
-    received.extend(blocks("json").into_iter().map(Json::parse));
-    Examples { sent, received }
+    Examples { sent, received: received() }
 }
 
 /// The object literals behind a marker, turned into JSON.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::Layer as _;
@@ -17,6 +18,9 @@ use walras::server::config::Config;
 use walras::server::{Origins, QueueLimits, Server, ServerConfig, rest, tls};
 
 use super::Failure;
+
+/// How often it is looked whether the server still serves.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A server that runs until [`stop`](Self::stop).
 pub struct Instance {
@@ -114,6 +118,11 @@ impl Instance {
         SocketAddr::new(ip, address.port())
     }
 
+    /// Whether anybody is still served.
+    pub fn is_serving(&self) -> bool {
+        self.server.is_serving()
+    }
+
     /// Takes no more connections, closes those there are over the drain time, and ends with the log in good order.
     pub fn stop(self) {
         self.host.start_draining();
@@ -127,7 +136,7 @@ impl Signals {
     /// From now on the signals do not end the process by themselves.
     pub fn listen() -> Result<Self, Failure> {
         let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(Failure::running)?;
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::running)?;
         let guard = runtime.enter();
         let interrupt = signal(SignalKind::interrupt()).map_err(Failure::running)?;
         let terminate = signal(SignalKind::terminate()).map_err(Failure::running)?;
@@ -137,11 +146,19 @@ impl Signals {
 
     /// Waits for the next one.
     pub fn wait(&mut self) {
+        self.wait_while(|| true);
+    }
+
+    /// Waits for the next one, as long as `goes_on`.
+    pub fn wait_while(&mut self, goes_on: impl Fn() -> bool) {
         let (interrupt, terminate) = (&mut self.interrupt, &mut self.terminate);
         self.runtime.block_on(async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+            while goes_on() {
+                tokio::select! {
+                    _ = interrupt.recv() => return,
+                    _ = terminate.recv() => return,
+                    () = tokio::time::sleep(LOOK_INTERVAL) => {}
+                }
             }
         });
     }

@@ -44,7 +44,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         ready.push_str(&format!(r#","durability":"{durability}"}}"#));
     }
     print_line(&ready);
-    signals.wait();
+    signals.wait_while(|| instance.is_serving());
+    let has_failed = !instance.is_serving();
     tracing::info!("stopping");
     // Whoever is in a hurry asks twice.
     std::thread::spawn(move || {
@@ -52,7 +53,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         std::process::exit(130);
     });
     instance.stop();
-    Ok(())
+    // What failed has been reported where it happened; whoever supervises the process must learn of it too.
+    if has_failed {
+        Err(Failure::Running("all of the server's threads have failed".to_owned()))
+    } else {
+        Ok(())
+    }
 }
 
 fn check_durability(config: &Config, accept_loss: bool) -> Result<(), Failure> {

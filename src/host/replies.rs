@@ -7,8 +7,8 @@ use super::publish::{Asker, Audience, NOBODY, Publisher};
 use super::request::{AmendText, NumberText, Origin, Outcome, Subscribe, UnreadableBid};
 use super::sequencer::Sequencer;
 use crate::engine::{
-    AcceptedBid, AmendBid, Answer, AuctionId, AuctionSlot, AuctionStatus, Command, Event, Party, Rejection,
-    SubmitBid,
+    AcceptedBid, AmendBid, Answer, AuctionId, AuctionSlot, AuctionStatus, CancelBid, Command, Event, Party,
+    Rejection, SubmitBid,
 };
 use crate::units::TimeUs;
 use crate::wire::encode::{
@@ -102,8 +102,13 @@ impl Sequencer {
                     self.reply_error(connection, &refusal, now);
                 }
                 _ => {
-                    let grids = self.grids_of(command);
-                    self.reply_error(connection, &Refusal::of_rejection(rejection, grids), now);
+                    let mut refusal = Refusal::of_rejection(rejection, self.grids_of(command));
+                    if let Command::CancelBid(CancelBid { bid, .. })
+                    | Command::AmendBid(AmendBid { bid, .. }) = command
+                    {
+                        refusal = refusal.with_bid(bid);
+                    }
+                    self.reply_error(connection, &refusal, now);
                 }
             },
         }
@@ -222,12 +227,11 @@ impl Sequencer {
 
     /// An amendment, whose numbers can be read only now that the bid's auction is known.
     pub(super) fn amend(&mut self, origin: Origin, amend: AmendText, now: TimeUs) {
-        let found = self.engine.bid(&amend.bid, &amend.party);
-        let auction = match &found {
+        let auction = match &self.engine.bid(&amend.bid, &amend.party) {
             Ok(view) => view.auction,
             Err(rejection) => {
-                let rejection = rejection.clone();
-                return self.reject(origin, rejection, None, now);
+                let refusal = Refusal::of_rejection(rejection, None).with_bid(&amend.bid);
+                return self.reject(origin, rejection.clone(), &refusal, now);
             }
         };
         let Some(slot) = self.engine.slot(auction) else { return };
@@ -245,28 +249,24 @@ impl Sequencer {
                 });
                 self.command(origin, command, now);
             }
+            // No `bid_rejected`: the bid itself stands as it was.
             Err(fault) => {
-                let unreadable = UnreadableBid {
-                    auction,
-                    party: amend.party,
-                    client_bid_id: found.ok().and_then(|view| view.bid.client_bid_id),
-                    details: fault.details,
-                    message: fault.message,
-                    quantity: fault.quantity,
-                    price: fault.price,
-                    received_at_us: amend.received_at_us,
+                let judged = self.engine.judge_entry(auction, now, amend.received_at_us).err();
+                let refusal = match &judged {
+                    None => Refusal::invalid_bid(fault.message.to_string(), &fault.details),
+                    Some(rejection) => Refusal::of_rejection(rejection, Some(grids)),
                 };
-                self.unreadable(origin, &unreadable, now);
+                let invalid = Rejection::InvalidBid { field: "payload", why: "see details" };
+                let refusal = refusal.with_bid(&amend.bid);
+                self.reject(origin, judged.unwrap_or(invalid), &refusal, now);
             }
         }
     }
 
-    /// A refusal that is no bid's.
-    fn reject(&mut self, origin: Origin, rejection: Rejection, grids: Option<Grids>, now: TimeUs) {
+    /// A refusal that is no new bid's.
+    fn reject(&mut self, origin: Origin, rejection: Rejection, refusal: &Refusal, now: TimeUs) {
         match origin {
-            Origin::Connection(connection) => {
-                self.reply_error(connection, &Refusal::of_rejection(&rejection, grids), now);
-            }
+            Origin::Connection(connection) => self.reply_error(connection, refusal, now),
             Origin::Waiter(waiter) => self.batch.waiters.push((waiter, Outcome::Rejected(rejection))),
             Origin::Nobody => {}
         }
@@ -322,12 +322,6 @@ impl Sequencer {
         self.batch.frames.push(&header, &self.message, &self.extra);
     }
 
-    /// Says that nothing is taken now.
-    pub(super) fn reply_unavailable(&mut self, connection: ConnectionKey, reason: &'static str, now: TimeUs) {
-        let refusal = Refusal::of_session(&SessionRefusal::Unavailable(reason));
-        self.reply_error(connection, &refusal, now);
-    }
-
     pub(super) fn reply_error(&mut self, connection: ConnectionKey, refusal: &Refusal, now: TimeUs) {
         debug_assert!(refusal.code != Code::Internal, "the host has no faults of its own to tell here");
         encode::error(&mut self.message, now, refusal);
@@ -336,7 +330,7 @@ impl Sequencer {
     }
 
     /// Errors always carry a correlation id: the client's, or one made here.
-    fn ensure_correlation(&mut self) {
+    pub(super) fn ensure_correlation(&mut self) {
         if self.extra.is_empty() {
             let id = self.ids.correlation();
             wire::correlation(&id.to_string(), &mut self.extra);

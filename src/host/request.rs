@@ -276,6 +276,8 @@ pub enum Outcome {
     Found(Found),
     /// The engine takes nothing now: it is frozen, draining or full. For people.
     Unavailable(&'static str),
+    /// An assertion of ours failed: what has become of it is unknown until a restart, and nothing more is taken.
+    Fault,
 }
 
 /// A question's answer.

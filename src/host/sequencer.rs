@@ -5,6 +5,7 @@
 //! applied first, so a bid that is stamped at or after an auction's end finds it
 //! closed. A turn ends when nothing waits or its bounds are reached.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,7 +122,20 @@ impl Sequencer {
     }
 
     /// Applies the commands of a start, then runs until stopped; what is in the queue by then is still carried out.
+    /// An assertion that fails on the way is our fault: the thread lives on and says so to everybody.
     pub(super) fn run(mut self, first_commands: Vec<Command>) {
+        // After a failure nothing of the engine is looked at again.
+        let ended = catch_unwind(AssertUnwindSafe(|| self.serve(first_commands)));
+        if let Err(panic) = ended {
+            self.fail(&*panic);
+            self.serve_faulty();
+        }
+        if let Some(Sink::Inline(committer)) = self.sink.take() {
+            committer.close();
+        }
+    }
+
+    fn serve(&mut self, first_commands: Vec<Command>) {
         let now = self.clock.now();
         for command in first_commands {
             self.command(Origin::Nobody, command, now);
@@ -146,8 +160,14 @@ impl Sequencer {
                 break;
             }
         }
-        if let Some(Sink::Inline(committer)) = self.sink.take() {
-            committer.close();
+    }
+
+    /// The next item of the queue, whenever it comes.
+    pub(super) fn next_intake(&self) -> Intake {
+        loop {
+            if let Some(next) = self.intake.wait(None) {
+                return next;
+            }
         }
     }
 
@@ -216,7 +236,7 @@ impl Sequencer {
             Body::Query(Query::Forget) => self.forget(&origin),
             Body::Query(Query::Subscribe(subscribe)) => self.subscribe(origin, subscribe, now),
             _ if self.shared.is_frozen() => {
-                self.refuse(origin, "the log failed; the server must be restarted", now);
+                self.refuse_unseen(origin, &body, "the log failed; the server must be restarted", now);
             }
             Body::Query(query) => self.query(origin, query, now),
             Body::Batch(bids) => self.batch_bids(origin, bids, now),
@@ -229,7 +249,7 @@ impl Sequencer {
     /// Gives a command its ids, applies it, and puts its reply and its events into the batch.
     pub(super) fn command(&mut self, origin: Origin, mut command: Command, now: TimeUs) {
         if let Some(reason) = self.lacks_space(&command) {
-            return self.refuse(origin, reason, now);
+            return self.refuse_unseen(origin, &Body::Command(command), reason, now);
         }
         if let Command::CancelAll { party, auction } = command {
             return self.cancel_all(origin, &party, auction, now);
@@ -416,7 +436,7 @@ impl Sequencer {
         }
     }
 
-    fn finish_turn(&mut self, now: TimeUs) {
+    pub(super) fn finish_turn(&mut self, now: TimeUs) {
         if self.batch.is_empty() {
             return;
         }
@@ -441,15 +461,6 @@ impl Sequencer {
             None => {}
         }
         self.batch.number = number;
-    }
-
-    /// Refuses for reasons of the host, not of the market.
-    pub(super) fn refuse(&mut self, origin: Origin, reason: &'static str, now: TimeUs) {
-        match origin {
-            Origin::Connection(connection) => self.reply_unavailable(connection, reason, now),
-            Origin::Waiter(waiter) => self.batch.waiters.push((waiter, Outcome::Unavailable(reason))),
-            Origin::Nobody => {}
-        }
     }
 
     /// What a command's outcome means for a caller that waits.

@@ -29,6 +29,11 @@ pub enum Readiness {
         /// What failed.
         reason: String,
     },
+    /// An assertion failed; a restart recovers.
+    Faulty {
+        /// Which.
+        reason: String,
+    },
     /// It is being stopped.
     Draining,
 }
@@ -41,6 +46,7 @@ pub(super) struct Shared {
     pub(super) durable_batch: AtomicU64,
     frozen: AtomicBool,
     freeze_reason: Mutex<Option<String>>,
+    fault: Mutex<Option<String>>,
     draining: AtomicBool,
     space: RwLock<Space>,
     wakers: RwLock<Vec<ShardWaker>>,
@@ -54,6 +60,7 @@ impl Shared {
             durable_batch: AtomicU64::new(0),
             frozen: AtomicBool::new(false),
             freeze_reason: Mutex::new(None),
+            fault: Mutex::new(None),
             draining: AtomicBool::new(false),
             space: RwLock::new(Space::Ample),
             wakers: RwLock::new(Vec::new()),
@@ -90,6 +97,11 @@ impl Shared {
         if self.is_frozen() { self.freeze_reason.lock().clone() } else { None }
     }
 
+    /// An assertion failed in the engine. Unlike a frozen log's, what was handed to the committer is still written.
+    pub(super) fn fail(&self, reason: String) {
+        self.fault.lock().get_or_insert(reason);
+    }
+
     pub(super) fn start_draining(&self) {
         // Relaxed: a mark that stands alone.
         self.draining.store(true, Ordering::Relaxed);
@@ -108,6 +120,9 @@ impl Shared {
     }
 
     pub(super) fn readiness(&self) -> Readiness {
+        if let Some(reason) = self.fault.lock().clone() {
+            return Readiness::Faulty { reason };
+        }
         if let Some(reason) = self.freeze_reason() {
             return Readiness::Frozen { reason };
         }

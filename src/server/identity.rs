@@ -3,6 +3,7 @@
 //! Sign-in makes one [`Identity`] per token; sessions and REST handlers only read it.
 //! How a token is verified stands in `auth`; here are only the words between the two.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -51,6 +52,33 @@ pub trait Verify: Send + Sync {
     /// What the token says, if it is good at `now`. `token` has no `Bearer ` before it.
     fn verify(&self, token: &str, now: TimeUs) -> Result<Identity, Refused>;
 }
+
+/// What became of a token.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It is good.
+    Taken(Identity),
+    /// It is not; for people.
+    Refused(&'static str),
+    /// Whoever verifies has failed. That may be the embedding program's own code: it must not harm other clients.
+    Failed,
+}
+
+/// Has a token verified. One that is too long is not looked at.
+pub(super) fn verdict(verify: &dyn Verify, token: &str, now: TimeUs) -> Verdict {
+    let judge = || match token.len() {
+        ..=TOKEN_BYTES_MAX => verify.verify(token, now),
+        _ => Err(Refused { message: INVALID_TOKEN }),
+    };
+    match catch_unwind(AssertUnwindSafe(judge)) {
+        Ok(Ok(identity)) => Verdict::Taken(identity),
+        Ok(Err(refused)) => Verdict::Refused(refused.message),
+        Err(_) => Verdict::Failed,
+    }
+}
+
+/// What a wrong token is told: nothing that helps to make a better one.
+pub const INVALID_TOKEN: &str = "Invalid token";
 
 /// Why a token was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -15,6 +15,7 @@ pub mod config;
 mod connection;
 mod desk;
 pub mod echo;
+mod farewell;
 pub mod frames;
 mod handler;
 mod http;

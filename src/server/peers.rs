@@ -118,6 +118,14 @@ impl Peers {
         }
     }
 
+    /// A shard has failed, and its connections are gone with it.
+    pub fn forget_shard(&self, shard: u16) {
+        self.clients.lock().retain(|_, connections| {
+            connections.retain(|connection| connection.shard() != shard);
+            !connections.is_empty()
+        });
+    }
+
     /// Leaves the bids of a broken connection here, and gives the entry's number.
     pub fn orphan(&self, client: Uuid, party: Party, bids: Vec<BidId>) -> u64 {
         let mut orphans = self.orphans.lock();

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -89,7 +90,14 @@ impl<H: Handler> Shard<H> {
         let notify = Arc::clone(&self.door.notify);
         let mut notified = pin!(notify.notified());
         loop {
-            self.turn()?;
+            // A failed assertion ends this shard, not the process: its peers hear whose fault it was.
+            match catch_unwind(AssertUnwindSafe(|| self.turn())) {
+                Ok(outcome) => outcome?,
+                Err(panic) => {
+                    self.sockets.say_farewell(CloseCode::Internal);
+                    resume_unwind(panic);
+                }
+            }
             match self.handler.stage() {
                 Stage::Serving => {}
                 Stage::Closing if !self.sockets.is_empty() => accepting.abort(),

@@ -141,6 +141,11 @@ impl Server {
         self.peers.send_all(&Mail::Drain);
     }
 
+    /// Whether anybody is still served: a server ends by itself only if assertions failed on all its shards.
+    pub fn is_serving(&self) -> bool {
+        self.threads.lock().iter().any(|thread| !thread.is_finished())
+    }
+
     /// Waits until the server has ended.
     pub fn join(&self) {
         for thread in self.threads.lock().drain(..) {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use super::Grids;
 use super::decode::DecodeError;
 use super::json::Json;
-use crate::engine::{AuctionId, AuctionStatus, Rejection, ResultSummary};
+use crate::engine::{AuctionId, AuctionStatus, BidRef, Rejection, ResultSummary};
 use crate::units::TimeUs;
 
 /// A protocol code.
@@ -250,15 +250,28 @@ impl Refusal {
     }
 
     /// Adds the owner's id of the bid that was spoken of, if there was one.
-    pub fn with_client_bid_id(mut self, client_bid_id: Option<&str>) -> Self {
-        if let Some(client_bid_id) = client_bid_id {
-            let mut details = Details::default();
-            details.text("client_bid_id", client_bid_id);
-            if !self.details.is_empty() {
-                self.details.push(',');
-            }
-            self.details.push_str(&details.finish());
+    pub fn with_client_bid_id(self, client_bid_id: Option<&str>) -> Self {
+        match client_bid_id {
+            Some(client_bid_id) => self.and(|details| details.text("client_bid_id", client_bid_id)),
+            None => self,
         }
+    }
+
+    /// Adds the bid that was spoken of, by the name it was called.
+    pub fn with_bid(self, bid: &BidRef) -> Self {
+        match bid {
+            BidRef::Id(bid) => self.and(|details| details.id("bid_id", bid.0)),
+            BidRef::Client { client_bid_id, .. } => self.with_client_bid_id(Some(client_bid_id)),
+        }
+    }
+
+    fn and(mut self, write: impl FnOnce(&mut Details)) -> Self {
+        let mut details = Details::default();
+        write(&mut details);
+        if !self.details.is_empty() {
+            self.details.push(',');
+        }
+        self.details.push_str(&details.finish());
         self
     }
 

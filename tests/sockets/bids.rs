@@ -23,7 +23,7 @@ fn rejected(client: &mut Client, bid: Value) -> Value {
 }
 
 #[test]
-fn bids_are_refused_with_the_code_that_comes_first() {
+pub fn bids_are_refused_with_the_code_that_comes_first() {
     let world = World::start();
     let terms =
         json!({"reserve_price": 2, "max_bids_per_bidder": 2, "lock_ms": 10_000, "duration_ms": 60_000});
@@ -60,7 +60,7 @@ fn bids_are_refused_with_the_code_that_comes_first() {
 }
 
 #[test]
-fn what_is_not_there_is_not_found() {
+pub fn what_is_not_there_is_not_found() {
     let world = world();
     let token = world.token("alice", &["read", "write", "subscribe", "settle"]);
     let mut client = world.sign_in(&token);
@@ -89,7 +89,7 @@ fn what_is_not_there_is_not_found() {
 }
 
 #[test]
-fn each_right_is_needed_for_what_it_is_for() {
+pub fn each_right_is_needed_for_what_it_is_for() {
     let world = world();
     let mut viewer = world.sign_in(&world.token("viewer", &["read"]));
     let mut writer = world.sign_in(&world.token("writer", &["write"]));
@@ -159,7 +159,12 @@ fn a_bid_is_amended_cancelled_and_asked_for() {
     );
     assert_eq!(amended["correlation_id"], "a");
     client.say(json!({"type": "amend_bid", "bid_id": bid_id, "payload": {"price": 3.3}}));
-    assert_eq!(client.expect("bid_rejected")["payload"]["code"], "INVALID_BID");
+    let details = client.refused("INVALID_BID");
+    assert_eq!(
+        (&details["nearest"], &details["bid_id"]),
+        (&json!(3.5), &bid_id),
+        "the bid itself stands: {details}"
+    );
     client.say(json!({"type": "get_bid", "auction_id": AUCTION, "client_bid_id": "mine"}));
     assert_eq!(client.expect("bid")["payload"]["quantity"], 8.0);
     for again in [false, true] {

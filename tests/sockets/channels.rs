@@ -150,7 +150,7 @@ fn unsubscribing_ends_it_and_may_be_repeated() {
 }
 
 #[test]
-fn what_cannot_be_followed_is_refused_with_its_reason() {
+pub fn what_cannot_be_followed_is_refused_with_its_reason() {
     let world = world();
     world.create(OTHER, json!({}));
     world.close(OTHER);
@@ -351,4 +351,38 @@ fn a_long_past_comes_in_parts_to_one_who_reads_slowly() {
     bidder.say(bid(1, 99.0));
     bidder.expect("bid_accepted");
     assert_eq!(client.expect("new_bid")["payload"]["price"], 99.0);
+}
+
+#[test]
+pub fn a_settlement_is_affirmed_over_the_socket() {
+    let world = world();
+    let everything = ["read", "write", "subscribe", "settle"];
+    let mut alice = world.sign_in(&world.token("alice", &everything));
+    let mut seller = world.sign_in(&world.token("seller", &everything));
+    let mut stranger = world.sign_in(&world.token("eve", &everything));
+    let mut watcher = world.subscriber("watcher", "settlement");
+    alice.say(bid(10, 5.0));
+    alice.expect("bid_accepted");
+    world.close(AUCTION);
+    let started = watcher.expect("settlement_started")["payload"].clone();
+    assert_eq!((&started["phase"], &started["participants_total"]), (&json!("consensus"), &json!(2)));
+    let affirm = |hash: &str| json!({"type": "settlement_affirm", "settlement_id": started["settlement_id"], "hash": hash, "agree": true});
+    let hash = started["hash"].as_str().expect("a hash");
+    alice.until("auction_complete");
+    alice.say(affirm(&"0".repeat(64)));
+    alice.refused("SETTLEMENT_CONFLICT");
+    stranger.say(affirm(hash));
+    stranger.refused("PERMISSION_DENIED");
+    alice.say(affirm(hash));
+    assert_eq!(alice.expect("settlement_affirmed")["payload"]["agree"], true);
+    assert_eq!(watcher.expect("settlement_progress")["payload"]["participants_agreed"], 1);
+    seller.say(affirm(hash));
+    seller.expect("settlement_affirmed");
+    let complete = watcher.until("settlement_complete");
+    assert_eq!(complete["payload"]["settlement_id"], started["settlement_id"]);
+    assert_eq!(complete["payload"]["execution_path"], json!(["ledger"]));
+
+    // Who comes later is told how it ended.
+    let mut late = world.subscriber("late", "settlement");
+    assert_eq!(late.expect("settlement_complete")["payload"], complete["payload"]);
 }

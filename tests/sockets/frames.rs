@@ -33,7 +33,7 @@ impl Scene {
 }
 
 #[test]
-fn unreadable_messages_are_answered_and_change_nothing() {
+pub fn unreadable_messages_are_answered_and_change_nothing() {
     let mut scene = scene();
     let deep = format!(r#"{{"type":"ping","x":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     let deep_33 = format!(r#"{{"type":"ping","x":{}{}}}"#, "[".repeat(32), "]".repeat(32));
@@ -73,7 +73,7 @@ fn unreadable_messages_are_answered_and_change_nothing() {
 }
 
 #[test]
-fn twenty_unreadable_messages_in_ten_seconds_end_with_4440() {
+pub fn twenty_unreadable_messages_in_ten_seconds_end_with_4440() {
     let mut scene = scene();
     for _ in 0..19 {
         scene.client.send_text("{");
@@ -86,7 +86,7 @@ fn twenty_unreadable_messages_in_ten_seconds_end_with_4440() {
 }
 
 #[test]
-fn a_message_may_have_65536_bytes_in_one_frame_or_in_fragments() {
+pub fn a_message_may_have_65536_bytes_in_one_frame_or_in_fragments() {
     let mut scene = scene();
     let of = |bytes: usize| {
         let empty = r#"{"type":"ping","timestamp":"here","x":""}"#;
@@ -128,7 +128,7 @@ fn code_after(scene: &mut Scene, bytes: &[u8]) -> u16 {
 }
 
 #[test]
-fn frames_against_the_standard_end_with_their_codes() {
+pub fn frames_against_the_standard_end_with_their_codes() {
     let mut scene = scene();
     let text = |payload: &[u8]| frame(Opcode::Text, true, payload);
     let cases: [(&str, Vec<u8>, u16); 12] = [
@@ -152,7 +152,7 @@ fn frames_against_the_standard_end_with_their_codes() {
 }
 
 #[test]
-fn fragments_without_end_and_floods_of_control_frames_end_with_1008() {
+pub fn fragments_without_end_and_floods_of_control_frames_end_with_1008() {
     let mut scene = scene();
     let mut fragments = frame(Opcode::Text, false, b"{");
     for _ in 0..500 {
@@ -189,7 +189,7 @@ fn twenty_control_frames_a_second_are_fine() {
 }
 
 #[test]
-fn leaving_is_answered_with_the_same_code_masked_or_not() {
+pub fn leaving_is_answered_with_the_same_code_masked_or_not() {
     let scene = scene();
     let leave = |bytes: Vec<u8>| {
         let mut client = scene.world.trader("mallory");

@@ -4,8 +4,24 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../guide/mod.rs"]
+mod guide;
+#[path = "../ordered_json/mod.rs"]
+mod ordered_json;
+#[path = "../signers/mod.rs"]
+mod signers;
+
+mod agreement;
 mod bids;
+mod boundary;
 mod channels;
+mod codes;
+mod ends;
+mod faults;
 mod frames;
+mod guide_live;
+mod limits;
+mod rest;
 mod settlement;
 mod sign_in;
+mod tokens;

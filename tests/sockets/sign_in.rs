@@ -64,7 +64,7 @@ fn messages_behind_an_auth_wait_for_its_verdict() {
 }
 
 #[test]
-fn anything_before_sign_in_is_refused_and_the_third_wrong_token_is_the_last() {
+pub fn anything_before_sign_in_is_refused_and_the_third_wrong_token_is_the_last() {
     let world = World::start();
     let mut watcher = world.trader("watcher");
     let mut client = world.connect();
@@ -91,7 +91,7 @@ fn a_token_beyond_8_kib_is_refused() {
 }
 
 #[test]
-fn nobody_signed_in_within_five_seconds_ends_with_4401() {
+pub fn nobody_signed_in_within_five_seconds_ends_with_4401() {
     let world = World::start();
     let mut client = world.connect();
     let mut other = world.connect();
@@ -126,7 +126,7 @@ fn a_second_auth_refreshes_and_ends_what_is_no_longer_allowed() {
 }
 
 #[test]
-fn a_token_is_warned_of_before_its_end_and_closed_after_it() {
+pub fn a_token_is_warned_of_before_its_end_and_closed_after_it() {
     let world = World::start();
     let token = world.token_with("alice", &["read"], |claims| {
         claims.exp =
@@ -146,7 +146,7 @@ fn a_token_is_warned_of_before_its_end_and_closed_after_it() {
 }
 
 #[test]
-fn an_eleventh_connection_is_turned_away_unless_an_older_one_is_dead() {
+pub fn an_eleventh_connection_is_turned_away_unless_an_older_one_is_dead() {
     let world = World::with(|making| making.server.shards = 2);
     let token = world.token("alice", &["read"]);
     let mut clients: Vec<Client> = (0..10).map(|_| world.sign_in(&token)).collect();

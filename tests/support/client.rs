@@ -6,10 +6,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::{AUCTION, PATIENCE};
+use super::{AUCTION, PATIENCE, seen};
 
 const MASK: [u8; 4] = [0x5a, 0x01, 0xff, 0x80];
 
@@ -41,29 +42,48 @@ pub struct Client {
     received: Vec<u8>,
     waiting: VecDeque<Incoming>,
     sequence: u64,
+    /// The last message as it came.
+    pub text: String,
     settled: u64,
 }
 
 impl Client {
     /// Connects, shakes hands, and waits for the 101.
     pub fn connect(address: SocketAddr, headers: &[(&str, &str)]) -> Self {
-        let mut socket = TcpStream::connect(address).expect("it listens");
+        Self::over(TcpStream::connect(address).expect("it listens")).shake_hands(headers)
+    }
+
+    /// The same with the smallest receive buffer that the system grants.
+    pub fn connect_narrow(address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(1).expect("a setting");
+        socket.connect(&address.into()).expect("it listens");
+        Self::over(socket.into()).shake_hands(&[])
+    }
+
+    fn over(socket: TcpStream) -> Self {
         socket.set_nodelay(true).expect("a setting");
         socket.set_read_timeout(Some(PATIENCE)).expect("a setting");
-        socket.write_all(&handshake(headers)).expect("sent");
-        let mut client =
-            Self { socket, received: Vec::new(), waiting: VecDeque::new(), sequence: 0, settled: 0 };
-        let head = client.http_head();
+        Self {
+            socket,
+            received: Vec::new(),
+            waiting: VecDeque::new(),
+            sequence: 0,
+            text: String::new(),
+            settled: 0,
+        }
+    }
+
+    fn shake_hands(mut self, headers: &[(&str, &str)]) -> Self {
+        self.send_raw(&handshake(headers));
+        let head = self.http_head();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        client
+        self
     }
 
     /// A connection on which nothing has been said.
     pub fn raw(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).expect("it listens");
-        socket.set_nodelay(true).expect("a setting");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a setting");
-        Self { socket, received: Vec::new(), waiting: VecDeque::new(), sequence: 0, settled: 0 }
+        Self::over(TcpStream::connect(address).expect("it listens"))
     }
 
     /// The head of an HTTP answer; empty if the server hung up instead.
@@ -221,12 +241,15 @@ impl Client {
                 let message: Value =
                     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
                 self.sequence += 1;
+                self.text = text;
                 assert_eq!(message["sequence"], self.sequence, "a hole: {message}");
+                seen::note_message(&message);
                 Incoming::Message(message)
             }
             0x8 => match payload.split_first_chunk() {
                 Some((code, reason)) => {
                     let reason = String::from_utf8(reason.to_vec()).expect("UTF-8");
+                    seen::note(u16::from_be_bytes(*code));
                     Incoming::Close(u16::from_be_bytes(*code), reason)
                 }
                 None => Incoming::Close(1005, String::new()),

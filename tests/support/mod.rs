@@ -2,10 +2,12 @@
 //! clock that only the test moves. Beside it a small blocking client that can also send
 //! what no client should.
 
+mod calls;
 mod client;
+pub mod seen;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +15,11 @@ use crossbeam_channel::bounded;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use walras::engine::{AuctionId, CloseReason, Command, CreateAuction, Party, SettlementId};
-use walras::host::{Body, Clock, Host, HostConfig, Ids, ManualClock, Origin, Outcome, Request, SeededIds};
-use walras::log::{Durability, Epoch, Fresh, LogId, Options};
+use walras::host::{
+    Body, Clock, Found, Host, HostConfig, Ids, ManualClock, Origin, Outcome, Query, Request, SeededIds,
+};
+use walras::log::testing::SimDisk;
+use walras::log::{Durability, Epoch, Fresh, LogId, Opened, Options, open_on};
 use walras::server::auth::{Authenticator, Tokens};
 use walras::server::config::{Config, Secret};
 use walras::server::identity::Verify;
@@ -32,7 +37,8 @@ pub const AUCTION: &str = "550e8400-e29b-41d4-a716-446655440000";
 /// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-const SECRET: &str = "a secret of the tests, long enough for HS256";
+/// What the tests' tokens are signed with.
+pub const SECRET: &str = "a secret of the tests, long enough for HS256";
 
 /// A server and all that a test moves it with.
 pub struct World {
@@ -45,9 +51,42 @@ pub struct World {
 pub struct Making {
     pub server: ServerConfig,
     pub host: HostConfig,
-    pub tokens: Tokens,
-    pub verify: Option<Arc<dyn Verify>>,
+    /// Where the log is.
+    pub log: Place,
     pub ids: Box<dyn Ids>,
+    pub tokens: Tokens,
+    /// What the server trusts, unless `verify` says otherwise.
+    pub config: Config,
+    pub verify: Option<Arc<dyn Verify>>,
+}
+
+/// Where a world's log is.
+pub enum Place {
+    Memory,
+    /// A disk that the test can break.
+    Disk(SimDisk),
+    /// A folder, to be read afterwards.
+    Folder(PathBuf),
+}
+
+impl Place {
+    fn open(self) -> Opened {
+        let fresh = Fresh { epoch: Epoch::new("test").expect("a name"), log_id: LogId([1; 16]) };
+        let small = Options { segment_bytes: 1 << 20, low_space_bytes: 0, ..Options::default() };
+        let opened = match self {
+            Self::Memory => {
+                let options = Options {
+                    durability: Durability::Memory,
+                    memory_bytes_max: 64 << 20,
+                    ..Options::default()
+                };
+                walras::log::open(Path::new(""), options, fresh)
+            }
+            Self::Disk(disk) => open_on(disk.files(), small, fresh),
+            Self::Folder(folder) => walras::log::open(&folder, small, fresh),
+        };
+        opened.expect("the log opens")
+    }
 }
 
 impl World {
@@ -61,22 +100,20 @@ impl World {
         let mut making = Making {
             server: ServerConfig::default(),
             host: HostConfig { ring_bytes: 4 << 20, history_bytes: 4 << 20, ..HostConfig::default() },
-            tokens: Tokens::Configured,
-            verify: None,
+            log: Place::Memory,
             ids: Box::new(SeededIds::new(1)),
+            tokens: Tokens::Configured,
+            config: Config::default(),
+            verify: None,
         };
+        making.config.auth.hs256_secret = Some(Secret(SECRET.to_owned()));
         change(&mut making);
         let clock = Arc::new(ManualClock::new(TimeUs(START_US)));
-        let options =
-            Options { durability: Durability::Memory, memory_bytes_max: 64 << 20, ..Options::default() };
-        let fresh = Fresh { epoch: Epoch::new("test").expect("a name"), log_id: LogId([1; 16]) };
-        let log = walras::log::open(Path::new(""), options, fresh).expect("a log in memory");
         let host_clock: Arc<dyn Clock> = clock.clone();
-        let host = Host::start(making.host, log, host_clock, making.ids).expect("starts");
-        let mut config = Config::default();
-        config.auth.hs256_secret = Some(Secret(SECRET.to_owned()));
-        let known =
-            || -> Arc<dyn Verify> { Arc::new(Authenticator::load(&config, making.tokens).expect("a key")) };
+        let host = Host::start(making.host, making.log.open(), host_clock, making.ids).expect("starts");
+        let known = || -> Arc<dyn Verify> {
+            Arc::new(Authenticator::load(&making.config, making.tokens).expect("a key"))
+        };
         let verify = making.verify.unwrap_or_else(known);
         let routes = rest::router(Arc::clone(&host), Arc::clone(&verify));
         let server = Server::start(making.server, Arc::clone(&host), verify, routes).expect("it listens");
@@ -126,13 +163,27 @@ impl World {
             ..Claims::default()
         };
         change(&mut claims);
-        mint(&claims, SECRET)
+        self.mint(&claims)
+    }
+
+    /// A token of these claims.
+    pub fn mint(&self, claims: &Claims) -> String {
+        mint(claims, SECRET)
     }
 
     /// A connection on which nobody has signed in.
     pub fn connect(&self) -> Client {
         let mut client = Client::connect(self.address(), &[]);
         client.settle();
+        client
+    }
+
+    /// The same, of somebody on a line that holds little: what is not read soon waits at the server.
+    pub fn narrow(&self, subject: &str) -> Client {
+        let mut client = Client::connect_narrow(self.address());
+        let token = self.token(subject, &["read", "write", "subscribe"]);
+        client.say(json!({"type": "auth", "token": format!("Bearer {token}")}));
+        client.expect("auth_success");
         client
     }
 
@@ -165,6 +216,14 @@ impl World {
         let request = Request { origin: waiter, correlation: None, body };
         assert!(self.host.try_submit(request).is_ok(), "the queue has room");
         told.recv_timeout(PATIENCE).expect("every request is answered")
+    }
+
+    /// How many bids of the guide's auction are live.
+    pub fn live_bids(&self) -> u64 {
+        match self.ask(Body::Query(Query::Auction { auction: auction(AUCTION) })) {
+            Outcome::Found(Found::Auction(info)) => info.state.total_bids,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn command(&self, command: Command) {

@@ -122,6 +122,7 @@ fn refusal(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Rejected(rejection) => rejection.to_string(),
         Outcome::Unavailable(why) => (*why).to_owned(),
+        Outcome::Fault => "the engine failed".to_owned(),
         Outcome::Done(_) | Outcome::Found(_) => "the engine answered something else".to_owned(),
     }
 }

@@ -110,6 +110,15 @@ impl Desk {
         own.bids.extend(adopted);
     }
 
+    /// The server ends in this turn: everybody hears why, and nobody is waited for.
+    pub(super) fn stop_now(&mut self, sockets: &mut Sockets) {
+        self.drain = Some(Drain::Stopped);
+        let ids: Vec<ConnectionId> = sockets.open_ids().collect();
+        for id in ids {
+            sockets.close(id, CloseCode::GoingAway);
+        }
+    }
+
     /// The server stops: everybody is told, and connections are closed one after the other.
     pub(super) fn start_drain(&mut self, sockets: &mut Sockets) {
         if self.drain.is_some() {

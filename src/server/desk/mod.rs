@@ -212,7 +212,19 @@ impl Desk {
                 }
                 Mail::Reaped { waiting } => self.reaped(sockets, waiting),
                 Mail::Drain => self.start_drain(sockets),
-                Mail::Stop => self.drain = Some(Drain::Stopped),
+                Mail::Stop => self.stop_now(sockets),
+            }
+        }
+    }
+}
+
+/// A desk that ends in a failed assertion must not hold its clients' places for ever.
+impl Drop for Desk {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.peers.forget_shard(self.settings.shard);
+            for session in self.sessions.iter().flatten().filter(|session| session.identity.is_some()) {
+                self.host.presence().leave(session.party);
             }
         }
     }

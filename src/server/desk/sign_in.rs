@@ -4,15 +4,12 @@
 use super::Desk;
 use crate::host::ConnectionKey;
 use crate::server::connection::{ConnectionId, Gone};
-use crate::server::identity::{Identity, Permissions, TOKEN_BYTES_MAX};
+use crate::server::identity::{self, INVALID_TOKEN, Identity, Permissions, Verdict};
 use crate::server::peers::Mail;
 use crate::server::session::{HEARTBEAT_US, Tries};
 use crate::server::sockets::Sockets;
 use crate::wire::encode::{self, AuctionWord, AuthSuccess, Limits, UnsubscribeReason};
 use crate::wire::{CloseCode, SessionRefusal};
-
-/// What a wrong token is told: nothing that helps to make a better one.
-const INVALID_TOKEN: &str = "Invalid token";
 
 /// A client that waits for one of its places, its token already verified.
 pub(super) struct Seating {
@@ -32,16 +29,19 @@ impl Desk {
         correlation: Option<&str>,
     ) {
         let token = bare(token);
-        let verdict =
-            if token.len() > TOKEN_BYTES_MAX { None } else { self.verify.verify(token, sockets.now()).ok() };
+        let verdict = identity::verdict(&*self.verify, token, sockets.now());
         let Some(session) = self.session(id) else { return };
         let is_signed_in = session.identity.is_some();
         match verdict {
-            Some(identity) if !is_signed_in => self.seat(sockets, id, identity, correlation),
-            Some(identity) if session.may_refresh(&identity) => {
+            Verdict::Taken(identity) if !is_signed_in => self.seat(sockets, id, identity, correlation),
+            Verdict::Taken(identity) if session.may_refresh(&identity) => {
                 self.refresh(sockets, id, identity, correlation);
             }
-            _ => self.fail_sign_in(sockets, id, correlation),
+            Verdict::Taken(_) | Verdict::Refused(_) => self.fail_sign_in(sockets, id, correlation),
+            Verdict::Failed => {
+                self.refuse_session(sockets, id, &SessionRefusal::Internal, correlation);
+                sockets.close(id, CloseCode::Internal);
+            }
         }
     }
 

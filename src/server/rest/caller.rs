@@ -8,8 +8,9 @@ use http::request::Parts;
 
 use super::Rest;
 use super::answer::Fault;
+use super::submit::internal;
 use crate::engine::AuctionId;
-use crate::server::identity::{Identity, Permissions};
+use crate::server::identity::{self, Identity, Permissions, Verdict};
 use crate::wire::SessionRefusal;
 
 /// A caller with a good token.
@@ -49,9 +50,10 @@ impl FromRequestParts<Rest> for Caller {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(missing());
         }
-        match rest.verify.verify(token.trim(), rest.host.clock().now()) {
-            Ok(identity) => Ok(Self { identity: Arc::new(identity) }),
-            Err(refused) => Err(Fault::session(&SessionRefusal::AuthFailed(refused.message))),
+        match identity::verdict(&*rest.verify, token.trim(), rest.host.clock().now()) {
+            Verdict::Taken(identity) => Ok(Self { identity: Arc::new(identity) }),
+            Verdict::Refused(message) => Err(Fault::session(&SessionRefusal::AuthFailed(message))),
+            Verdict::Failed => Err(internal()),
         }
     }
 }

@@ -25,6 +25,7 @@ pub(super) async fn ready(State(rest): State<Rest>) -> Answer {
             "the disk runs low: no new auctions and no bids are taken".to_owned()
         }
         Readiness::Frozen { reason } => format!("the log failed, a restart is needed: {reason}"),
+        Readiness::Faulty { reason } => format!("the engine failed, a restart is needed: {reason}"),
         Readiness::Draining => "the server is being stopped".to_owned(),
     };
     Answer::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "not_ready", "reason": reason}))

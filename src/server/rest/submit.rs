@@ -69,7 +69,7 @@ impl Rest {
                 Fault::rejected(rejection, about.and_then(|auction| self.grids(auction)))
             }
             Outcome::Unavailable(why) => Fault::session(&SessionRefusal::Unavailable(why)),
-            Outcome::Done(_) | Outcome::Found(_) => internal(),
+            Outcome::Fault | Outcome::Done(_) | Outcome::Found(_) => internal(),
         }
     }
 }

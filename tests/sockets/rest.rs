@@ -1,151 +1,12 @@
 //! The REST face over real sockets: an auction from its making to its settlement, who may
 //! do what, and what bad requests are told.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use walras::engine::{AuctionId, BidId, Command, Party, SubmitBid};
-use walras::host::{Body, Clock, Host, HostConfig, ManualClock, Origin, Outcome, Request, SeededIds};
-use walras::log::{Durability, Epoch, Fresh, LogId, Options};
-use walras::server::auth::{Authenticator, Tokens};
-use walras::server::config::{Config, Secret};
-use walras::server::jwt::{Claims, NumericDate, OneOrMany, mint};
-use walras::server::rest;
-use walras::server::{Server, ServerConfig};
-use walras::units::{PriceTicks, QuantityLots, TimeUs};
+use walras::server::jwt::{Claims, NumericDate};
 
-const SECRET: &str = "a secret of the tests, long enough for HS256";
-const START_US: i64 = 1_704_067_200_000_000;
-const GUIDE_AUCTION: &str = "550e8400-e29b-41d4-a716-446655440000";
-
-/// A host in memory behind the REST routes on a real socket; its clock is the test's.
-struct World {
-    #[expect(dead_code, reason = "serves until it is dropped")]
-    server: Server,
-    host: Arc<Host>,
-    clock: Arc<ManualClock>,
-    address: SocketAddr,
-}
-
-/// What came back.
-#[derive(Debug)]
-struct Reply {
-    status: u16,
-    head: String,
-    body: Value,
-}
-
-impl World {
-    fn start() -> Self {
-        let clock = Arc::new(ManualClock::new(TimeUs(START_US)));
-        let options =
-            Options { durability: Durability::Memory, memory_bytes_max: 64 << 20, ..Options::default() };
-        let fresh = Fresh { epoch: Epoch::new("test").expect("a name"), log_id: LogId([1; 16]) };
-        let log = walras::log::open(Path::new(""), options, fresh).expect("a log in memory");
-        let host_clock: Arc<dyn Clock> = clock.clone();
-        let config = HostConfig { ring_bytes: 4 << 20, history_bytes: 1 << 20, ..HostConfig::default() };
-        let host = Host::start(config, log, host_clock, Box::new(SeededIds::new(1))).expect("starts");
-        let mut config = Config::default();
-        config.auth.hs256_secret = Some(Secret(SECRET.to_owned()));
-        let verify = Arc::new(Authenticator::load(&config, Tokens::Configured).expect("a key"));
-        let routes = rest::router(Arc::clone(&host), Arc::clone(&verify) as _);
-        // One shard for all: a handler that blocked it would stop everybody.
-        let settings = ServerConfig { shards: 1, drain_ms: 0, ..ServerConfig::default() };
-        let server = Server::start(settings, Arc::clone(&host), verify, routes).expect("serves");
-        let address = server.address();
-        Self { server, host, clock, address }
-    }
-
-    /// A token of a subject with permissions.
-    fn token(&self, subject: &str, permissions: &[&str]) -> String {
-        let permissions = permissions.iter().map(|&word| word.to_owned()).collect();
-        let claims = Claims {
-            sub: subject.to_owned(),
-            exp: NumericDate::from_seconds(START_US / 1_000_000 + 86_400),
-            permissions: Some(OneOrMany::Many(permissions)),
-            ..Claims::default()
-        };
-        mint(&claims, SECRET)
-    }
-
-    fn operator(&self) -> String {
-        self.token("operator", &["read", "operate"])
-    }
-
-    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        request.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
-        let mut socket = TcpStream::connect(self.address).expect("connects");
-        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a setting");
-        socket.write_all(&[request.as_bytes(), body].concat()).expect("sent");
-        let mut received = Vec::new();
-        // A refused body may be answered before it is read; the reset that follows hides nothing.
-        let _ = socket.read_to_end(&mut received);
-        let text = String::from_utf8(received).expect("text");
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
-        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
-        let body = serde_json::from_str(body).unwrap_or_else(|why| panic!("{why}: {text}"));
-        Reply { status, head: head.to_lowercase(), body }
-    }
-
-    fn call(&self, token: &str, method: &str, path: &str, body: Value) -> Reply {
-        let bearer = format!("Bearer {token}");
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        self.send(method, path, &[("Authorization", &bearer)], &body)
-    }
-
-    fn create(&self, terms: Value) -> String {
-        let reply = self.call(&self.operator(), "POST", "/v1/auctions", terms);
-        assert_eq!(reply.status, 201, "{reply:?}");
-        reply.body["auction_id"].as_str().expect("an id").to_owned()
-    }
-
-    /// A bid by the host's own door.
-    fn bid(&self, auction: &str, party: &str, quantity: i64, price: i64) {
-        let (tell, told) = crossbeam_channel::bounded(1);
-        let bid = SubmitBid {
-            auction: AuctionId(auction.parse().expect("an id")),
-            party: Party(party.into()),
-            bid: BidId(uuid::Uuid::nil()),
-            salt: [0; 16],
-            quantity: QuantityLots(quantity),
-            price: Some(PriceTicks(price)),
-            client_bid_id: None,
-            is_marginal: false,
-            is_phantom: false,
-            received_at_us: START_US,
-        };
-        let waiter = Origin::Waiter(Box::new(move |outcome| drop(tell.send(outcome))));
-        let body = Body::Command(Command::SubmitBid(bid));
-        let request = Request { origin: waiter, correlation: None, body };
-        assert!(self.host.try_submit(request).is_ok());
-        let outcome = told.recv_timeout(Duration::from_secs(20)).expect("answered");
-        assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
-    }
-}
-
-impl Reply {
-    fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{self:?}");
-        self.body
-    }
-
-    /// The refusal's code and details, in the one form of all refusals.
-    fn refusal(self, status: u16, code: &str) -> Value {
-        let body = self.expect(status);
-        assert_eq!(body["error"]["code"], code, "{body}");
-        assert!(body["error"]["message"].is_string() && body["error"]["details"].is_object(), "{body}");
-        assert!(body["correlation_id"].as_str().is_some_and(|id| !id.is_empty()), "{body}");
-        body["error"]["details"].clone()
-    }
-}
+use crate::support::{AUCTION, START_US, World};
 
 fn terms() -> Value {
     json!({"supply": {"type": "fixed", "quantity": 100}, "tick_size": 1, "lot_size": 1, "reserve_price": 10, "duration_ms": 60_000})
@@ -163,9 +24,9 @@ fn an_auction_goes_from_its_making_to_its_settlement() {
     let id = created["auction_id"].as_str().expect("an id").to_owned();
     let path = format!("/v1/auctions/{id}");
 
-    world.bid(&id, "alice", 80, 30);
-    world.bid(&id, "bob", 50, 20);
-    world.bid(&id, "carol", 10, 12);
+    world.place(&id, "alice", 80, 30);
+    world.place(&id, "bob", 50, 20);
+    world.place(&id, "carol", 10, 12);
     let viewer = world.token("viewer", &["read"]);
     let shown = world.call(&viewer, "GET", &path, Value::Null).expect(200);
     assert_eq!(shown["total_bids"], 3);
@@ -221,7 +82,7 @@ fn an_auction_goes_from_its_making_to_its_settlement() {
 #[test]
 fn operators_halt_resume_and_cancel_with_their_reasons() {
     let world = World::start();
-    let id = world.create(terms());
+    let id = world.post_auction(terms());
     let operator = world.operator();
     let act =
         |wish: &str, body: Value| world.call(&operator, "POST", &format!("/v1/auctions/{id}/{wish}"), body);
@@ -257,7 +118,7 @@ fn a_repeated_idempotency_key_gives_the_same_auction() {
 #[test]
 fn listings_come_in_pages() {
     let world = World::start();
-    let ids: Vec<_> = (0..5).map(|_| world.create(terms())).collect();
+    let ids: Vec<_> = (0..5).map(|_| world.post_auction(terms())).collect();
     let operator = world.operator();
     let mut found = Vec::new();
     let mut path = "/v1/auctions?limit=2".to_owned();
@@ -281,7 +142,7 @@ fn listings_come_in_pages() {
 #[test]
 fn each_call_needs_a_token_and_its_permission() {
     let world = World::start();
-    let id = world.create(terms());
+    let id = world.post_auction(terms());
     let calls = [
         ("POST", "/v1/auctions".to_owned(), "operate"),
         ("GET", "/v1/auctions".to_owned(), "read"),
@@ -318,22 +179,21 @@ fn time_passes_on_the_hosts_clock_for_tokens_too() {
     let world = World::start();
     let token = world.operator();
     world.call(&token, "GET", "/v1/auctions", Value::Null).expect(200);
-    world.clock.advance(Duration::from_secs(86_400));
+    world.advance(Duration::from_secs(86_400));
     world.call(&token, "GET", "/v1/auctions", Value::Null).refusal(401, "AUTH_FAILED");
 }
 
 #[test]
 fn a_token_for_some_auctions_sees_no_others() {
     let world = World::start();
-    let (seen, hidden) = (world.create(terms()), world.create(terms()));
-    let claims = Claims {
+    let (seen, hidden) = (world.post_auction(terms()), world.post_auction(terms()));
+    let token = world.mint(&Claims {
         sub: "guest".to_owned(),
         exp: NumericDate::from_seconds(START_US / 1_000_000 + 60),
         role: Some("operator".to_owned()),
         auctions: Some(vec![seen.clone()]),
         ..Claims::default()
-    };
-    let token = mint(&claims, SECRET);
+    });
     let page = world.call(&token, "GET", "/v1/auctions", Value::Null).expect(200);
     let ids: Vec<_> =
         page["auctions"].as_array().expect("a list").iter().map(|one| one["auction_id"].clone()).collect();
@@ -377,10 +237,10 @@ fn bad_requests_say_what_is_wrong_and_where() {
         world.call(&operator, "GET", "/v1/auctions/abc", Value::Null).refusal(404, "AUCTION_NOT_FOUND");
     assert_eq!(details["auction_id"], "abc");
     world
-        .call(&operator, "GET", &format!("/v1/auctions/{GUIDE_AUCTION}"), Value::Null)
+        .call(&operator, "GET", &format!("/v1/auctions/{AUCTION}"), Value::Null)
         .refusal(404, "AUCTION_NOT_FOUND");
     world
-        .call(&operator, "GET", &format!("/v1/settlements/{GUIDE_AUCTION}"), Value::Null)
+        .call(&operator, "GET", &format!("/v1/settlements/{AUCTION}"), Value::Null)
         .refusal(404, "AUCTION_NOT_FOUND");
     world.call(&operator, "GET", "/v1/nothing", Value::Null).refusal(404, "INVALID_MESSAGE");
     world.call(&operator, "DELETE", "/v1/auctions", Value::Null).refusal(405, "INVALID_MESSAGE");
@@ -388,14 +248,14 @@ fn bad_requests_say_what_is_wrong_and_where() {
 }
 
 #[test]
-fn an_auction_may_choose_its_id_once() {
+pub fn an_auction_may_choose_its_id_once() {
     let world = World::start();
     let mut chosen = terms();
-    chosen["auction_id"] = json!(GUIDE_AUCTION);
-    assert_eq!(world.create(chosen.clone()), GUIDE_AUCTION);
+    chosen["auction_id"] = json!(AUCTION);
+    assert_eq!(world.post_auction(chosen.clone()), AUCTION);
     let details =
         world.call(&world.operator(), "POST", "/v1/auctions", chosen).refusal(409, "AUCTION_EXISTS");
-    assert_eq!(details["auction_id"], GUIDE_AUCTION);
+    assert_eq!(details["auction_id"], AUCTION);
 }
 
 #[test]
@@ -430,8 +290,8 @@ fn a_settlement_that_waits_for_an_operator_is_started_by_hand() {
     let world = World::start();
     let mut manual = terms();
     manual["settlement"] = json!({"start": "manual"});
-    let id = world.create(manual);
-    world.bid(&id, "alice", 80, 30);
+    let id = world.post_auction(manual);
+    world.place(&id, "alice", 80, 30);
     let operator = world.operator();
     world.call(&operator, "POST", &format!("/v1/auctions/{id}/close"), Value::Null).expect(200);
     let settlement = format!("/v1/settlements/{id}");
