@@ -103,9 +103,9 @@ impl<'a> Columns<'a> {
     pub fn refused(&self, terms: &SaleTerms, fails_at_once: bool) -> Result<Refused, Fault> {
         let judge = Judge::new(terms);
         let mut refused = Refused { codes: Vec::new(), count: 0 };
-        for index in 0..self.count() {
+        for (index, (&price, &quantity)) in self.prices.iter().zip(self.quantities.iter()).enumerate() {
             let budget = self.budgets.map_or(0, |budgets| budgets[index].number());
-            let code = judge.code(self.prices[index], self.quantities[index], budget);
+            let code = judge.code(price, quantity, budget);
             if code == 0 {
                 continue;
             }
@@ -129,6 +129,26 @@ impl<'a> Columns<'a> {
     /// The bids that were taken.
     pub fn without<'b>(&'b self, refused: &'b Refused) -> Live<'b> {
         Live { columns: self, codes: &refused.codes }
+    }
+
+    /// Whether there are only prices and quantities.
+    fn is_plain(&self) -> bool {
+        self.budgets.is_none()
+            && self.sequences.is_none()
+            && self.bidders.is_none()
+            && self.flags.is_none()
+            && self.prices.len() == self.quantities.len()
+    }
+
+    #[inline]
+    fn plain_bid(&self, index: usize, price: i64, quantity: i64) -> Bid {
+        Bid {
+            price: (price != WALRAS_NO_PRICE).then_some(PriceTicks(price)),
+            want: Want::Quantity(QuantityLots(quantity)),
+            seq: index as u64,
+            bidder: self.first_bidder.wrapping_add(index as u32),
+            is_phantom: false,
+        }
     }
 
     #[inline]
@@ -161,13 +181,21 @@ pub(super) struct Live<'a> {
 impl BidSource for Live<'_> {
     #[inline]
     fn for_each(&self, mut visit: impl FnMut(&Bid)) {
-        let count = self.columns.count();
-        if self.codes.is_empty() {
-            (0..count).for_each(|index| visit(&self.columns.bid(index)));
-        } else {
-            let taken = (0..count).filter(|&index| self.codes[index] == 0);
-            taken.for_each(|index| visit(&self.columns.bid(index)));
+        let columns = self.columns;
+        // The usual case, for which the compiler needs neither bounds nor branches.
+        if columns.is_plain() {
+            let rows = columns.prices.iter().zip(columns.quantities.iter()).enumerate();
+            let bid = |(index, (&price, &quantity))| columns.plain_bid(index, price, quantity);
+            if self.codes.is_empty() {
+                rows.for_each(|row| visit(&bid(row)));
+            } else {
+                let taken = rows.zip(self.codes).filter(|(_, code)| **code == 0);
+                taken.for_each(|(row, _)| visit(&bid(row)));
+            }
+            return;
         }
+        let taken = (0..columns.count()).filter(|&index| self.codes.get(index).is_none_or(|&code| code == 0));
+        taken.for_each(|index| visit(&columns.bid(index)));
     }
 }
 

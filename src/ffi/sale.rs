@@ -14,7 +14,7 @@ use super::types::{
     walras_grids, walras_int128,
 };
 use crate::clearing::{self, BidSource, Clearing, Outcome};
-use crate::units::{Grid, PriceTicks, QuantityLots};
+use crate::units::{Grid, PriceTicks};
 use crate::wire::auction_json::{Auction, write_result};
 use crate::wire::terms::{SaleTerms, parse_sale};
 
@@ -136,17 +136,13 @@ fn put_fills(clearing: &Clearing, bids: &Columns<'_>, refused: &Refused, fills: 
     let mut index = 0;
     bids.all().for_each(|bid| {
         let code = refused.code(index);
-        let won = if code == 0 { clearing.fill(bid) } else { QuantityLots(0) };
-        put(&mut lots, index, won.0);
-        if let Some(payments) = &mut payments {
-            let mut paid = 0;
-            if won.0 > 0 {
-                let payment = clearing.payment(bid);
-                are_exact &= payment.part == 0;
-                paid = payment.whole.0;
-            }
-            payments[index].write(walras_int128::new(paid));
-        }
+        let award = clearing.fills([bid]).next().filter(|(_, won, _)| code == 0 && won.0 > 0);
+        let (won, paid) = award.map_or((0, 0), |(_, won, payment)| {
+            are_exact &= payment.part == 0;
+            (won.0, payment.whole.0)
+        });
+        put(&mut lots, index, won);
+        put(&mut payments, index, walras_int128::new(paid));
         if let Some(marks) = &mut marks {
             let mut mark = code;
             if code == 0 && clearing.is_at_margin(bid) {
