@@ -26,6 +26,7 @@ mod recovery;
 mod refusals;
 mod replies;
 mod request;
+mod resume;
 mod sequencer;
 mod shared;
 mod subscribe;
@@ -172,6 +173,8 @@ impl Host {
         };
         threads.push(spawn("walras-keeper", move || keeper.run())?);
         let past = Arc::new(Past::new(Arc::clone(&handle), archives, config.engine));
+        let (rebuilder, thread) = Rebuilder::start(past, intake.clone(), subscribe::CATCH_UPS_MAX)?;
+        threads.push(thread);
         let epoch: Arc<str> = handle.epoch().as_str().into();
         let after_outage =
             alive_at.map_or_else(Vec::new, |alive_at| engine.after_outage(alive_at, clock.now()));
@@ -183,7 +186,7 @@ impl Host {
             history: History::new(config.history_bytes),
             catch_ups: CatchUps::default(),
             epoch: Arc::clone(&epoch),
-            rebuilder: Rebuilder::new(past, intake.clone()),
+            rebuilder,
             heads: heads.streams().into_iter().collect(),
             intake: requests,
             sink,

@@ -6,7 +6,7 @@ use super::sequencer::Sequencer;
 use crate::engine::Rejection;
 use crate::units::TimeUs;
 use crate::wire::Refusal;
-use crate::wire::encode::{self, AuctionWord, UnsubscribeReason};
+use crate::wire::encode::{self, AuctionWord, TermsShown, UnsubscribeReason};
 
 impl Sequencer {
     /// Answers a question.
@@ -77,7 +77,7 @@ impl Sequencer {
             }
             (Found::Auction(info), _) => {
                 let grids = self.grids_at(info.slot);
-                encode::auction_info(&mut self.message, grids, info);
+                encode::auction_info(&mut self.message, grids, info, TermsShown::IfTheyFit);
             }
             // Only REST asks these.
             (Found::Bids(..) | Found::Auctions(..) | Found::Result(_) | Found::Settlement(_), _) => {

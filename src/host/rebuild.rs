@@ -1,10 +1,16 @@
 //! Facts that memory no longer holds, rebuilt from the log on a thread of its own
-//! for a client that resumes.
+//! for clients that resume, one after the other.
 //!
 //! The log holds commands. Applied to a fresh engine they give the same events, and
-//! those the same messages; nothing of this touches the sequencer's engine.
+//! those the same messages; nothing of this touches the sequencer's engine. What waits
+//! for slow clients is bounded: the thread rests until they have taken it.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::batch::Frames;
 use super::frame::{ConnectionKey, Frame};
@@ -18,6 +24,10 @@ use crate::wire::Message;
 
 /// Most bytes rebuilt at a time; the rest takes another turn.
 const REBUILT_BYTES_MAX: usize = 32 << 20;
+/// Rebuilt bytes that may wait for their clients, all together, before another rebuild is begun.
+const WAITING_BYTES_MAX: usize = 256 << 20;
+/// How often a thread that waits for clients looks at them.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What is wanted of one auction: the facts after `after`, up to `until`.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +54,36 @@ pub(super) struct Rebuilt {
     pub frames: Vec<RebuiltFrame>,
     /// How far each auction was told.
     pub reached: Vec<(AuctionSlot, u64)>,
+    /// Its bytes among those that wait.
+    waiting: Waiting,
 }
+
+/// Rebuilt bytes that wait for their client, counted until they are dropped.
+struct Waiting {
+    bytes: usize,
+    total: Arc<AtomicUsize>,
+}
+
+impl Waiting {
+    fn new(total: &Arc<AtomicUsize>) -> Self {
+        Self { bytes: 0, total: Arc::clone(total) }
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        // Relaxed, here and below: a figure that stands alone.
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Held by whoever still wants what is being rebuilt.
+pub(super) struct Wanted(#[expect(dead_code, reason = "its life is what it says")] Arc<()>);
 
 /// One message, cut at its sequence digits.
 pub(super) struct RebuiltFrame {
@@ -69,90 +108,139 @@ impl RebuiltFrame {
     }
 }
 
-/// Starts threads that rebuild.
+/// Hands work to the thread that rebuilds.
 pub(super) struct Rebuilder {
+    jobs: Sender<Job>,
+}
+
+/// One client's past.
+struct Job {
+    connection: ConnectionKey,
+    subscribe: Subscribe,
+    places: Vec<RebuildPlace>,
+    wanted: Weak<()>,
+}
+
+/// What the thread works with.
+struct Worker {
     past: Arc<Past>,
     intake: Inlet,
+    waiting_bytes: Arc<AtomicUsize>,
 }
 
 impl Rebuilder {
-    pub fn new(past: Arc<Past>, intake: Inlet) -> Self {
-        Self { past, intake }
+    /// Starts the thread; it ends with this value. Up to `jobs_max` clients may wait for it.
+    pub fn start(past: Arc<Past>, intake: Inlet, jobs_max: usize) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (jobs, waiting) = bounded(jobs_max);
+        let worker = Worker { past, intake, waiting_bytes: Arc::new(AtomicUsize::new(0)) };
+        let thread = std::thread::Builder::new()
+            .name("walras-rebuild".to_owned())
+            .spawn(move || worker.serve(&waiting))?;
+        Ok((Self { jobs }, thread))
     }
 
-    /// Rebuilds on a thread of its own; the result comes back through the intake queue.
-    pub fn start(&self, connection: ConnectionKey, subscribe: Subscribe, places: Vec<RebuildPlace>) {
-        let (past, intake) = (Arc::clone(&self.past), self.intake.clone());
-        let ticket = subscribe.ticket;
-        let work = move || {
-            let rebuilt = rebuild(&past, connection, &subscribe, &places).unwrap_or_else(|error| {
-                tracing::warn!(%error, "the past of an auction could not be rebuilt");
-                Rebuilt { connection, ticket, is_whole: false, frames: Vec::new(), reached: Vec::new() }
-            });
-            // A closed queue means that the host is gone, and with it the client.
-            intake.send(Intake::Rebuilt(rebuilt));
-        };
-        if let Err(error) = std::thread::Builder::new().name("walras-rebuild".to_owned()).spawn(work) {
-            tracing::error!(%error, "no thread to rebuild the past on");
-            let nothing =
-                Rebuilt { connection, ticket, is_whole: false, frames: Vec::new(), reached: Vec::new() };
-            let _ = self.intake.try_push(Intake::Rebuilt(nothing));
-        }
+    /// Has a client's past rebuilt while the given value lives; the result comes back through the intake queue.
+    /// `None` if too many wait already.
+    pub fn ask(
+        &self,
+        connection: ConnectionKey,
+        subscribe: Subscribe,
+        places: Vec<RebuildPlace>,
+    ) -> Option<Wanted> {
+        let wanted = Arc::new(());
+        let job = Job { connection, subscribe, places, wanted: Arc::downgrade(&wanted) };
+        self.jobs.try_send(job).ok().map(|()| Wanted(wanted))
     }
 }
 
-fn rebuild(
-    past: &Past,
-    connection: ConnectionKey,
-    subscribe: &Subscribe,
-    places: &[RebuildPlace],
-) -> Result<Rebuilt, super::HostError> {
-    let mut out = Rebuilt {
-        connection,
-        ticket: subscribe.ticket,
-        is_whole: true,
-        frames: Vec::new(),
-        reached: places.iter().map(|place| (place.slot, place.after)).collect(),
-    };
-    let mut bytes = 0;
-    let mut message = Message::default();
-    let mut frames = Frames::default();
-    for (place, reached) in places.iter().zip(&mut out.reached).filter(|(place, _)| place.after < place.until)
-    {
-        let mut replay = past.of_auction(place.auction)?;
+impl Worker {
+    fn serve(self, jobs: &Receiver<Job>) {
+        for job in jobs {
+            while self.waiting_bytes.load(Ordering::Relaxed) > WAITING_BYTES_MAX && job.is_wanted() {
+                std::thread::sleep(LOOK_INTERVAL);
+            }
+            if !job.is_wanted() {
+                continue;
+            }
+            let rebuilt = self.rebuild(&job).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the past of an auction could not be rebuilt");
+                self.nothing(&job)
+            });
+            // A closed queue means that the host is gone, and with it the client.
+            self.intake.send(Intake::Rebuilt(rebuilt));
+        }
+    }
+
+    fn nothing(&self, job: &Job) -> Rebuilt {
+        Rebuilt {
+            connection: job.connection,
+            ticket: job.subscribe.ticket,
+            is_whole: false,
+            frames: Vec::new(),
+            reached: job.places.iter().map(|place| (place.slot, place.after)).collect(),
+            waiting: Waiting::new(&self.waiting_bytes),
+        }
+    }
+
+    fn rebuild(&self, job: &Job) -> Result<Rebuilt, super::HostError> {
+        let mut out = self.nothing(job);
+        for (index, place) in job.places.iter().enumerate().filter(|(_, place)| place.after < place.until) {
+            let is_reached = self.rebuild_auction(job, place, index, &mut out)?;
+            if out.waiting.bytes > REBUILT_BYTES_MAX {
+                break;
+            }
+            if !is_reached {
+                return Ok(out);
+            }
+        }
+        out.is_whole = true;
+        Ok(out)
+    }
+
+    /// Rebuilds one auction's facts, as far as there is room; whether all of them are there.
+    fn rebuild_auction(
+        &self,
+        job: &Job,
+        place: &RebuildPlace,
+        index: usize,
+        out: &mut Rebuilt,
+    ) -> Result<bool, super::HostError> {
+        let mut message = Message::default();
+        let mut frames = Frames::default();
         let mut told_privately = None;
+        let mut replay = self.past.of_auction(place.auction)?;
         while let Some(step) = replay.step()? {
             for (event, head) in step.events.iter().filter(|(event, _)| is_missing(event, place)) {
                 frames.clear();
                 let mut publisher = Publisher {
                     engine: step.engine,
-                    audience: Audience::One(subscribe.party),
+                    audience: Audience::One(job.subscribe.party),
                     log_head: Some(head.0),
                     message: &mut message,
                     frames: &mut frames,
                 };
                 publisher.publish(event, NOBODY);
                 for frame in frames.iter().filter_map(Frame::parse) {
-                    if wanted(&frame, subscribe, &mut told_privately) {
-                        bytes += frame.head.len() + frame.tail.len();
+                    if wanted(&frame, &job.subscribe, &mut told_privately) {
+                        out.waiting.add(frame.head.len() + frame.tail.len());
                         out.frames.push(retold(&frame));
                     }
                 }
-                reached.1 = event.auction.map_or(reached.1, |auction| auction.offset);
+                out.reached[index].1 = event.auction.map_or(out.reached[index].1, |auction| auction.offset);
             }
-            if bytes > REBUILT_BYTES_MAX || reached.1 >= place.until {
-                break;
+            let is_reached = out.reached[index].1 >= place.until;
+            if is_reached || out.waiting.bytes > REBUILT_BYTES_MAX || !job.is_wanted() {
+                return Ok(is_reached);
             }
         }
-        if bytes > REBUILT_BYTES_MAX {
-            break;
-        }
-        if reached.1 < place.until {
-            out.is_whole = false;
-            break;
-        }
+        Ok(out.reached[index].1 >= place.until)
     }
-    Ok(out)
+}
+
+impl Job {
+    fn is_wanted(&self) -> bool {
+        self.wanted.strong_count() > 0
+    }
 }
 
 fn is_missing(event: &Event, place: &RebuildPlace) -> bool {

@@ -9,8 +9,8 @@
 use rustc_hash::FxHashMap;
 
 use super::frame::{ConnectionKey, Delivery, Frame, FrameHeader};
-use super::rebuild::{RebuildPlace, Rebuilt};
-use super::request::{OpenRequests, Origin, Since, Snapshot, Subscribe};
+use super::rebuild::{Rebuilt, Wanted};
+use super::request::{OpenRequests, Origin, Snapshot, Subscribe};
 use super::sequencer::Sequencer;
 use super::wanted::wanted;
 use crate::engine::{AuctionSlot, AuctionStatus, SettlementPhase};
@@ -21,35 +21,35 @@ use crate::wire::{Channel, Grids};
 /// Most bytes of one slice.
 const SLICE_BYTES: usize = 192 * 1024;
 /// Most clients that catch up at a time; one more starts without its past.
-const CATCH_UPS_MAX: usize = 10_000;
+pub(super) const CATCH_UPS_MAX: usize = 10_000;
 
 /// Subscriptions that have more to catch up with.
 #[derive(Default)]
 pub(super) struct CatchUps {
-    open: FxHashMap<(ConnectionKey, u32), CatchUp>,
+    pub(super) open: FxHashMap<(ConnectionKey, u32), CatchUp>,
 }
 
 /// One of them.
-struct CatchUp {
-    subscribe: Subscribe,
-    stage: Stage,
+pub(super) struct CatchUp {
+    pub(super) subscribe: Subscribe,
+    pub(super) stage: Stage,
 }
 
 /// What is left to send before the present state.
-enum Stage {
+pub(super) enum Stage {
     /// Facts after these offsets, each told again or, behind a snapshot, for the first time.
     Facts { after: Vec<(AuctionSlot, u64)>, telling: Telling },
     /// Live bids, from this one on.
     Snapshot { auctions: Vec<SnapshotPlace> },
     /// A thread is reading the log; these are the members for the client's own copy of `subscribed`.
-    Rebuilding { extra: Vec<u8>, is_announced: bool },
+    Rebuilding { extra: Vec<u8>, is_announced: bool, _wanted: Wanted },
     /// Facts that a thread rebuilt, from this one on.
     Retelling { rebuilt: Rebuilt, next: usize },
 }
 
 /// Whether facts are told again or for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Telling {
+pub(super) enum Telling {
     /// The client comes back: they are marked as replayed.
     Again,
     /// They happened while a snapshot was on its way.
@@ -58,7 +58,7 @@ enum Telling {
 
 /// How far a snapshot of one auction has come.
 #[derive(Debug, Clone, Copy)]
-struct SnapshotPlace {
+pub(super) struct SnapshotPlace {
     slot: AuctionSlot,
     /// The next bid to look at, by its place in the auction.
     next: usize,
@@ -110,117 +110,17 @@ impl Sequencer {
         }
     }
 
-    fn resume(
-        &mut self,
-        connection: ConnectionKey,
-        subscribe: Subscribe,
-        slot: Option<AuctionSlot>,
-        since: &Since,
-        now: TimeUs,
-    ) {
-        let places = self.places_since(&subscribe, slot, since);
-        let Some(after) = places.filter(|_| self.catch_ups.open.len() < CATCH_UPS_MAX) else {
-            self.say_subscribed(connection, &subscribe, slot, Some(Recovered::Nothing), now);
-            return self.start_present(connection, subscribe, slot, now);
-        };
-        if self.is_beyond_memory(&after) {
-            let extra = self.extra.clone();
-            return self.start_rebuild(connection, subscribe, after, extra, false);
-        }
-        self.say_subscribed(connection, &subscribe, slot, Some(Recovered::All), now);
-        let stage = Stage::Facts { after, telling: Telling::Again };
-        self.catch_up(connection, CatchUp { subscribe, stage }, now);
-    }
-
-    fn is_beyond_memory(&self, after: &[(AuctionSlot, u64)]) -> bool {
-        after.iter().any(|&(slot, offset)| offset < self.history.complete_after(slot))
-    }
-
-    /// Has a thread rebuild from the log what memory no longer holds.
-    fn start_rebuild(
-        &mut self,
-        connection: ConnectionKey,
-        subscribe: Subscribe,
-        after: Vec<(AuctionSlot, u64)>,
-        extra: Vec<u8>,
-        is_announced: bool,
-    ) {
-        let places = after.into_iter().map(|(slot, offset)| RebuildPlace {
-            slot,
-            auction: self.engine.auction_id(slot),
-            after: offset,
-            until: self.history.complete_after(slot),
-        });
-        self.rebuilder.start(connection, subscribe.clone(), places.collect());
-        let key = (connection, subscribe.ticket);
-        self.catch_ups
-            .open
-            .insert(key, CatchUp { subscribe, stage: Stage::Rebuilding { extra, is_announced } });
-    }
-
-    /// Takes what a thread has rebuilt, if its client is still there.
-    pub(super) fn go_on_with_rebuilt(&mut self, rebuilt: Rebuilt, now: TimeUs) {
-        let key = (rebuilt.connection, rebuilt.ticket);
-        let Some(CatchUp { subscribe, stage: Stage::Rebuilding { extra, is_announced } }) =
-            self.catch_ups.open.remove(&key)
-        else {
-            return;
-        };
-        let slot = subscribe.auction.and_then(|auction| self.engine.slot(auction));
-        self.extra = extra;
-        match (rebuilt.is_whole, is_announced) {
-            (true, is_announced) => {
-                if !is_announced {
-                    self.say_subscribed(key.0, &subscribe, slot, Some(Recovered::All), now);
-                }
-                self.catch_up(
-                    key.0,
-                    CatchUp { subscribe, stage: Stage::Retelling { rebuilt, next: 0 } },
-                    now,
-                );
-            }
-            (false, false) => {
-                self.say_subscribed(key.0, &subscribe, slot, Some(Recovered::Nothing), now);
-                self.start_present(key.0, subscribe, slot, now);
-            }
-            (false, true) => {
-                // Half of the past was told and the rest cannot be: never a silent hole, so the subscription ends.
-                self.end_unrecovered(key.0, &subscribe, now);
-            }
-        }
-    }
-
-    /// The offsets after which facts are missing, by auction; `None` where the client's past is not ours.
-    fn places_since(
-        &self,
-        subscribe: &Subscribe,
-        slot: Option<AuctionSlot>,
-        since: &Since,
-    ) -> Option<Vec<(AuctionSlot, u64)>> {
-        if *since.epoch != *self.epoch || subscribe.channel == Channel::MarketData {
-            return None;
-        }
-        let offset_of = |slot: AuctionSlot| {
-            let id = self.engine.auction_id(slot);
-            since.offsets.iter().find(|(auction, _)| *auction == id).map(|&(_, offset)| offset)
-        };
-        let slots: Vec<AuctionSlot> = match slot {
-            Some(slot) => vec![slot],
-            None => self.visible_slots(subscribe).collect(),
-        };
-        let places: Vec<_> = slots.into_iter().map(|slot| (slot, offset_of(slot).unwrap_or(0))).collect();
-        // An offset beyond the auction's last event was given by another history.
-        places.iter().all(|&(slot, offset)| offset <= self.engine.offset(slot)).then_some(places)
-    }
-
-    fn visible_slots<'a>(&'a self, subscribe: &'a Subscribe) -> impl Iterator<Item = AuctionSlot> + 'a {
+    pub(super) fn visible_slots<'a>(
+        &'a self,
+        subscribe: &'a Subscribe,
+    ) -> impl Iterator<Item = AuctionSlot> + 'a {
         (0..self.engine.auction_count()).map(|slot| AuctionSlot(slot as u32)).filter(|&slot| {
             let id = self.engine.auction_id(slot);
             subscribe.allowed.as_ref().is_none_or(|allowed| allowed.contains(&id))
         })
     }
 
-    fn say_subscribed(
+    pub(super) fn say_subscribed(
         &mut self,
         connection: ConnectionKey,
         subscribe: &Subscribe,
@@ -237,7 +137,7 @@ impl Sequencer {
     }
 
     /// A subscription without a past: a snapshot if asked for, the state, live.
-    fn start_present(
+    pub(super) fn start_present(
         &mut self,
         connection: ConnectionKey,
         subscribe: Subscribe,
@@ -267,7 +167,7 @@ impl Sequencer {
     }
 
     /// Sends the next slice, and either leaves the rest for later or finishes.
-    fn catch_up(&mut self, connection: ConnectionKey, mut catch_up: CatchUp, now: TimeUs) {
+    pub(super) fn catch_up(&mut self, connection: ConnectionKey, mut catch_up: CatchUp, now: TimeUs) {
         let mut budget = SLICE_BYTES;
         loop {
             match &mut catch_up.stage {
@@ -284,7 +184,13 @@ impl Sequencer {
                     }
                     let after = std::mem::take(&mut rebuilt.reached);
                     if self.is_beyond_memory(&after) {
-                        return self.start_rebuild(connection, catch_up.subscribe, after, Vec::new(), true);
+                        return self.start_rebuild(
+                            connection,
+                            catch_up.subscribe,
+                            after,
+                            (Vec::new(), true),
+                            now,
+                        );
                     }
                     catch_up.stage = Stage::Facts { after, telling: Telling::Again };
                 }
@@ -302,7 +208,13 @@ impl Sequencer {
                 Stage::Facts { after, telling } => {
                     let (mut after, telling) = (std::mem::take(after), *telling);
                     if telling == Telling::Again && self.is_beyond_memory(&after) {
-                        return self.start_rebuild(connection, catch_up.subscribe, after, Vec::new(), true);
+                        return self.start_rebuild(
+                            connection,
+                            catch_up.subscribe,
+                            after,
+                            (Vec::new(), true),
+                            now,
+                        );
                     }
                     if !self.send_facts(connection, &catch_up.subscribe, &mut after, telling, &mut budget) {
                         catch_up.stage = Stage::Facts { after, telling };
@@ -487,11 +399,5 @@ impl Sequencer {
                 self.batch.frames.push(&FrameHeader::reply(connection), &self.message, &[]);
             }
         }
-    }
-
-    /// Ends a subscription whose past can no longer be told in full.
-    fn end_unrecovered(&mut self, connection: ConnectionKey, subscribe: &Subscribe, now: TimeUs) {
-        let reason = "the log no longer reaches back: subscribe again without `since`";
-        self.refuse_subscription(connection, subscribe, reason, now);
     }
 }

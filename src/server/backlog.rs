@@ -132,6 +132,11 @@ impl Backlog {
         self.sent += sent;
     }
 
+    /// How much of the frames that are on their way has been taken.
+    pub fn sent_bytes(&self) -> usize {
+        self.sent
+    }
+
     /// Whether all that was sendable has been sent.
     pub fn is_between_frames(&self) -> bool {
         self.sent == self.frames.len()

@@ -31,6 +31,7 @@ mod session;
 mod settings;
 mod shard;
 mod sockets;
+mod stalls;
 mod start;
 mod states;
 mod threads;

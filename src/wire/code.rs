@@ -11,6 +11,7 @@ use super::Grids;
 use super::decode::DecodeError;
 use super::json::Json;
 use crate::engine::{AuctionId, AuctionStatus, BidRef, Rejection, ResultSummary};
+use crate::limits::TEXT_BYTES_MAX;
 use crate::units::TimeUs;
 
 /// A protocol code.
@@ -245,14 +246,17 @@ impl Refusal {
     fn with(mut self, write: impl FnOnce(&mut Details)) -> Self {
         let mut details = Details::default();
         write(&mut details);
-        self.details = details.finish();
+        if !self.details.is_empty() {
+            self.details.push(',');
+        }
+        self.details.push_str(&details.finish());
         self
     }
 
     /// Adds the owner's id of the bid that was spoken of, if there was one.
     pub fn with_client_bid_id(self, client_bid_id: Option<&str>) -> Self {
         match client_bid_id {
-            Some(client_bid_id) => self.and(|details| details.text("client_bid_id", client_bid_id)),
+            Some(client_bid_id) => self.with(|details| details.text("client_bid_id", client_bid_id)),
             None => self,
         }
     }
@@ -260,19 +264,9 @@ impl Refusal {
     /// Adds the bid that was spoken of, by the name it was called.
     pub fn with_bid(self, bid: &BidRef) -> Self {
         match bid {
-            BidRef::Id(bid) => self.and(|details| details.id("bid_id", bid.0)),
+            BidRef::Id(bid) => self.with(|details| details.id("bid_id", bid.0)),
             BidRef::Client { client_bid_id, .. } => self.with_client_bid_id(Some(client_bid_id)),
         }
-    }
-
-    fn and(mut self, write: impl FnOnce(&mut Details)) -> Self {
-        let mut details = Details::default();
-        write(&mut details);
-        if !self.details.is_empty() {
-            self.details.push(',');
-        }
-        self.details.push_str(&details.finish());
-        self
     }
 
     /// What a bid that can't be put into lots and ticks is told; `details` without braces.
@@ -392,7 +386,7 @@ impl Refusal {
 
     /// What a message that could not be read is told.
     pub fn of_decode(error: &DecodeError) -> Self {
-        Self::new(Code::InvalidMessage, error.to_string())
+        Self::new(Code::InvalidMessage, start_of(&error.to_string()).to_owned())
             .with(|d| {
                 if !error.field.is_empty() {
                     d.text("field", &error.field);
@@ -462,6 +456,12 @@ impl Refusal {
     }
 }
 
+/// A client's own words come back only as far as they are worth reading.
+fn start_of(words: &str) -> &str {
+    let end = (0..=words.len().min(TEXT_BYTES_MAX)).rev().find(|&end| words.is_char_boundary(end));
+    &words[..end.unwrap_or(0)]
+}
+
 /// Members of a `details` object, as they are added.
 #[derive(Default)]
 struct Details {
@@ -479,7 +479,7 @@ impl Details {
     }
 
     fn text(&mut self, key: &str, value: &str) {
-        self.member(key, |json| json.text(value));
+        self.member(key, |json| json.text(start_of(value)));
     }
 
     fn id(&mut self, key: &str, value: uuid::Uuid) {

@@ -274,3 +274,142 @@ fn coming_back_in_time_or_logging_out_keeps_the_bids() {
     world.advance(Duration::from_secs(10));
     assert_eq!(watcher.all(), [] as [Value; 0]);
 }
+
+#[test]
+fn numbers_are_taken_exactly_or_told_the_nearest_that_would_do() {
+    let world = World::start();
+    world.create(AUCTION, json!({"tick_size": "0.01", "lot_size": "0.1"}));
+    let mut client = world.trader("alice");
+    let with = |quantity: &str, price: &str| {
+        format!(
+            r#"{{"type":"submit_bid","auction_id":"{AUCTION}","payload":{{"quantity":{quantity},"price":{price}}}}}"#
+        )
+    };
+    for (quantity, price, taken) in [
+        ("100", "1e2", (100.0, 100.0)),
+        ("\"0.1\"", "\"2706.93\"", (0.1, 2706.93)),
+        ("0.30000000000000004", "2706.9300000000003", (0.3, 2706.93)),
+        ("1.0e1", "0.010", (10.0, 0.01)),
+        ("5", "0", (5.0, 0.0)),
+    ] {
+        client.send_text(with(quantity, price));
+        let accepted = client.expect("bid_accepted")["payload"].clone();
+        assert_eq!((&accepted["quantity"], &accepted["price"]), (&json!(taken.0), &json!(taken.1)));
+    }
+    for (quantity, price, field, nearest) in [
+        ("1", "10.005", "price", json!(10.01)),
+        ("1", "\"2706.9300000000003\"", "price", json!(2706.93)),
+        ("0.05", "1", "quantity", json!(0.1)),
+        ("0", "1", "quantity", json!(0.1)),
+        ("-3", "1", "quantity", json!(0.1)),
+        ("1", "-0.01", "price", json!(0.0)),
+        ("1", "1e30", "price", json!(1e16)),
+    ] {
+        client.send_text(with(quantity, price));
+        let rejected = client.expect("bid_rejected")["payload"].clone();
+        assert_eq!(
+            (&rejected["code"], &rejected["details"]["field"]),
+            (&json!("INVALID_BID"), &json!(field)),
+            "{rejected}"
+        );
+        assert_eq!(rejected["details"]["nearest"].as_f64(), nearest.as_f64(), "{rejected}");
+    }
+    world.advance(Duration::from_secs(10));
+    for (quantity, price) in [
+        ("1", "1e999"),
+        ("01", "1"),
+        ("+1", "1"),
+        ("1", "-0"),
+        ("1", "NaN"),
+        ("1", "null"),
+        ("true", "1"),
+        ("[1]", "1"),
+    ] {
+        client.send_text(with(quantity, price));
+        client.refused("INVALID_MESSAGE");
+    }
+    client.assert_alive();
+}
+
+#[test]
+fn what_would_change_a_bids_meaning_is_refused_and_price_takers_need_the_terms() {
+    let world = World::start();
+    world.create(AUCTION, json!({"allow_price_takers": true, "allow_phantom_bids": true}));
+    let plain = "11111111-2222-4333-8444-555555555555";
+    world.create(plain, json!({}));
+    let token = world.token("alice", &["read", "write", "subscribe", "phantom"]);
+    let mut client = world.sign_in(&token);
+    let mut watcher = world.subscriber("watcher", "bids");
+    for (member, value) in [
+        ("side", json!("sell")),
+        ("budget", json!(100)),
+        ("stop_price", json!(1)),
+        ("expires_at", json!("2024-01-01T00:00:30Z")),
+        ("time_in_force", json!("IOC")),
+        ("post_only", json!(true)),
+        ("order_type", json!("iceberg")),
+    ] {
+        let mut odd = bid(1, 1.0);
+        odd["payload"][member] = value;
+        let details = rejected(&mut client, odd);
+        assert_eq!(
+            (&details["code"], &details["details"]["field"]),
+            (&json!("INVALID_BID"), &json!(member)),
+            "{details}"
+        );
+    }
+    let market = |auction: &str| json!({"type": "submit_bid", "auction_id": auction, "payload": {"quantity": 5, "order_type": "market"}});
+    client.say(market(AUCTION));
+    assert_eq!(client.expect("bid_accepted")["payload"]["price"], Value::Null);
+    let shown = watcher.expect("new_bid");
+    assert_eq!(
+        (&shown["payload"]["price"], &shown["payload"]["order_type"]),
+        (&Value::Null, &json!("market"))
+    );
+    assert_eq!(rejected(&mut client, market(plain))["code"], "INVALID_BID");
+    let mut priced = market(AUCTION);
+    priced["payload"]["price"] = json!(1.0);
+    client.say(priced);
+    assert!(["error", "bid_rejected"].contains(&client.message()["type"].as_str().expect("a type")));
+
+    let mut phantom = bid(7, 3.0);
+    phantom["payload"]["is_phantom"] = json!(true);
+    client.say(phantom.clone());
+    client.expect("bid_accepted");
+    assert_eq!(watcher.expect("new_bid")["payload"]["is_phantom"], true);
+    phantom["auction_id"] = plain.into();
+    assert_eq!(rejected(&mut client, phantom)["code"], "INVALID_BID");
+    assert_eq!(world.live_bids(), 1, "a phantom is none of the bids");
+}
+
+#[test]
+fn own_bids_are_listed_page_by_page() {
+    let world = world();
+    let mut client = world.trader("alice");
+    let mut other = world.trader("bob");
+    let mut ids = Vec::new();
+    for lots in 1..=7 {
+        client.say(bid(lots, 1.0));
+        ids.push(client.expect("bid_accepted")["payload"]["bid_id"].clone());
+        other.say(bid(lots, 1.0));
+        other.expect("bid_accepted");
+    }
+    let mut listed = Vec::new();
+    let mut after = Value::Null;
+    loop {
+        client.say(json!({"type": "get_bids", "auction_id": AUCTION, "after": after, "limit": 3}));
+        let page = client.expect("bids")["payload"].clone();
+        listed.extend(page["bids"].as_array().expect("a list").iter().map(|bid| bid["bid_id"].clone()));
+        after = page["next_after"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    assert_eq!(listed, ids);
+    for limit in [json!(0), json!(101), json!("many")] {
+        client.say(json!({"type": "get_bids", "auction_id": AUCTION, "limit": limit}));
+        client.refused("INVALID_MESSAGE");
+    }
+    client.say(json!({"type": "get_bids", "auction_id": AUCTION, "after": NOWHERE}));
+    client.refused("BID_NOT_FOUND");
+}

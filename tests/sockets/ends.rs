@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use walras::engine::Party;
 
 use crate::support::{AUCTION, Client, Incoming, Opcode, World, bid};
 
@@ -110,6 +111,39 @@ pub fn whoever_does_not_read_ends_with_4431_and_the_others_notice_nothing() {
     assert_eq!(world.server.queued_bytes(), 0);
     watcher.assert_alive();
     drop(dead);
+}
+
+#[test]
+fn whoever_takes_nothing_for_half_a_minute_is_closed_however_lively_it_is() {
+    let (world, mut bidder) = busy_world(64 << 20, 256 << 20);
+    let mut stalled = world.narrow("stalled");
+    stalled.subscribe("bids", json!({}));
+    let mut batches = 0;
+    while world.server.queued_bytes() < 100_000 {
+        bid_much(&mut bidder);
+        batches += 1;
+        assert!(batches < BATCHES_MAX, "nothing waits");
+    }
+    let party = Party("stalled".into()).key();
+    let mut seconds = 0;
+    while world.host.presence().has(party) {
+        world.advance(Duration::from_secs(1));
+        // It does not read, but it lives.
+        stalled.send_frame(Opcode::Pong, true, b"");
+        bidder.settle();
+        seconds += 1;
+        assert!(seconds <= 60, "two pings are enough to see that nothing is taken");
+    }
+    assert!(seconds > 30, "a pause of half a minute is borne");
+    let code = loop {
+        match stalled.next() {
+            Incoming::Close(code, _) => break code,
+            Incoming::End => panic!("it hung up without a word"),
+            _ => {}
+        }
+    };
+    assert_eq!(code, 4431);
+    bidder.assert_alive();
 }
 
 #[test]

@@ -237,6 +237,7 @@ impl Client {
     fn incoming(&mut self, opcode: u8, payload: Vec<u8>) -> Incoming {
         match opcode {
             0x1 => {
+                assert!(payload.len() <= 65_536, "messages of the server keep to the bound too");
                 let text = String::from_utf8(payload).expect("UTF-8");
                 let message: Value =
                     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));

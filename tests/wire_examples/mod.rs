@@ -328,7 +328,7 @@ fn of_auction(label: &str, message: &mut Message) -> bool {
                 creator: Party("operator-1".into()),
                 created_at: after_new_year(0),
             };
-            encode::auction_info(message, grids(), &info);
+            encode::auction_info(message, grids(), &info, encode::TermsShown::IfTheyFit);
         }
         _ => return false,
     }

@@ -28,6 +28,13 @@ impl Desk {
                     self.reply(sockets, id, None);
                 }
                 Due::Ping => {
+                    let progress = sockets.progress(id);
+                    let before = self
+                        .session(id)
+                        .and_then(|session| std::mem::replace(&mut session.progress, progress));
+                    if progress.is_some() && progress == before {
+                        return sockets.close(id, CloseCode::SlowConsumer);
+                    }
                     encode::ping(&mut self.message, now);
                     self.reply(sockets, id, None);
                     sockets.send_frame(id, PING, b"");

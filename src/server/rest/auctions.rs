@@ -16,8 +16,9 @@ use crate::engine::{self, AuctionId, BidId, CloseReason, Command, CreateAuction,
 use crate::host::{Found, Query};
 use crate::limits::PARTY_BYTES_MAX;
 use crate::server::identity::Permissions;
+use crate::wire::encode::{self, TermsShown};
 use crate::wire::terms::{LiveDefaults, parse_live};
-use crate::wire::{Message, encode, operation};
+use crate::wire::{Message, operation};
 
 /// `POST /v1/auctions`
 pub(super) async fn create(
@@ -172,7 +173,8 @@ async fn operate(
 async fn info(rest: &Rest, auction: AuctionId) -> Result<Answer, Fault> {
     let info = rest.auction(auction).await?;
     let mut message = Message::new();
-    encode::auction_info(&mut message, rest.grids(auction).ok_or_else(internal)?, &info);
+    let grids = rest.grids(auction).ok_or_else(internal)?;
+    encode::auction_info(&mut message, grids, &info, TermsShown::Whole);
     Ok(Answer::payload(&message))
 }
 

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::identity::{ConnectionLimits, Identity, Permissions};
+use super::stalls::Progress;
 use crate::engine::{BidId, PartyKey};
 use crate::units::TimeUs;
 
@@ -43,6 +44,8 @@ pub struct Session {
     /// Tickets of subscriptions that go on once everything sent before has left.
     #[expect(clippy::box_collection, reason = "there is none on almost all connections: 8 bytes, not 24")]
     pub unfinished: Option<Box<Vec<u32>>>,
+    /// How far the sending of what waits had come at the last ping.
+    pub progress: Option<Progress>,
     /// Whether `Query::Forget` is owed to the host when the connection ends.
     pub has_caught_up: bool,
     /// Whether it takes one of its client's places.
@@ -82,6 +85,7 @@ impl Session {
             subscriptions: Subscriptions::default(),
             bids: None,
             unfinished: None,
+            progress: None,
             has_caught_up: false,
             is_counted: false,
             connection_id: Uuid::new_v4(),

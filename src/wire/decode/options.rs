@@ -1,7 +1,7 @@
 //! The options of `subscribe`. What is wrong here fails the subscription, not the message.
 
 use super::fields::{count_of, count_opt, id_of, number_of, text};
-use super::message::{SinceText, SubscribeOptions, WrongOption};
+use super::message::{NumberText, SinceText, SubscribeOptions, WrongOption};
 use super::tree::{Kind, Object, Value};
 use crate::engine::AuctionId;
 
@@ -9,6 +9,8 @@ use crate::engine::AuctionId;
 const INTERVAL_MS_MAX: u64 = 60_000;
 /// Longest name of a token or pair, in bytes.
 const TOKEN_BYTES_MAX: usize = 64;
+/// Longest number of an option, in bytes.
+const NUMBER_BYTES_MAX: usize = 64;
 /// Longest epoch word, in bytes.
 const EPOCH_BYTES_MAX: usize = 128;
 
@@ -35,7 +37,11 @@ pub(super) fn read<'a>(message: Object<'_, 'a>) -> Read<SubscribeOptions<'a>> {
             Some(value) => {
                 let wrong = WrongOption { option: "min_quantity", expected: "a quantity, not negative" };
                 let number = number_of(value, "min_quantity").ok();
-                Some(number.filter(|number| !number.text.starts_with('-')).ok_or(wrong)?)
+                // It is kept, and told again in `subscriptions`: no longer than a number need be.
+                let is_good = |number: &NumberText<'_>| {
+                    !number.text.starts_with('-') && number.text.len() <= NUMBER_BYTES_MAX
+                };
+                Some(number.filter(is_good).ok_or(wrong)?)
             }
         },
         snapshot: given.flag("snapshot")?,

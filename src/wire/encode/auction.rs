@@ -6,6 +6,7 @@ use super::Place;
 use crate::engine::{
     Allocation, AuctionId, AuctionInfo, AuctionState, CancelReason, CloseReason, ResultPage, ResultSummary,
 };
+use crate::limits::MESSAGE_BYTES_MAX;
 use crate::units::{PriceTicks, TimeUs};
 use crate::wire::json::Json;
 use crate::wire::{Grids, Message};
@@ -113,10 +114,22 @@ pub fn auction_cancelled(message: &mut Message, place: &Place, reason: &CancelRe
     message.end_fact(place);
 }
 
+/// Longest terms that are sent over a WebSocket: the rest of the message fits beside them.
+const TERMS_BYTES_SENT_MAX: usize = MESSAGE_BYTES_MAX - 4_096;
+
+/// Whether terms are shown whatever their length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TermsShown {
+    /// They are.
+    Whole,
+    /// Only if the message stays within its bound; otherwise `"terms_omitted": true` says so.
+    IfTheyFit,
+}
+
 /// Terms and state of an auction.
-pub fn auction_info(message: &mut Message, grids: Grids, info: &AuctionInfo) {
+pub fn auction_info(message: &mut Message, grids: Grids, info: &AuctionInfo, shown: TermsShown) {
     let json = message.begin("auction_info", info.state.at);
-    info_object(json, grids, info);
+    info_object(json, grids, info, shown);
     message.end_payload();
 }
 
@@ -131,7 +144,7 @@ pub fn auctions<'a>(
     json.raw(r#"{"auctions":["#);
     for (index, (grids, info)) in page.into_iter().enumerate() {
         json.raw(if index == 0 { "" } else { "," });
-        info_object(json, grids, info);
+        info_object(json, grids, info, TermsShown::Whole);
     }
     json.raw(r#"],"next_after":"#);
     match next_after {
@@ -223,14 +236,18 @@ fn state_end(json: &mut Json, state: &AuctionState) {
     json.raw("}");
 }
 
-fn info_object(json: &mut Json, grids: Grids, info: &AuctionInfo) {
+fn info_object(json: &mut Json, grids: Grids, info: &AuctionInfo, shown: TermsShown) {
     state_members(json, grids, &info.state, None);
     json.raw(r#","creator":"#);
     json.text(&info.creator.0);
     json.raw(r#","created_at":"#);
     json.time(info.created_at);
     json.raw(r#","terms":"#);
-    json.raw(&info.terms_json);
+    if shown == TermsShown::Whole || info.terms_json.len() <= TERMS_BYTES_SENT_MAX {
+        json.raw(&info.terms_json);
+    } else {
+        json.raw(r#"null,"terms_omitted":true"#);
+    }
     json.raw(r#","terms_hash":"#);
     json.hash(&Sha256::digest(info.terms_json.as_bytes()).into());
     state_end(json, &info.state);

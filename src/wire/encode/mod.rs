@@ -16,8 +16,8 @@ mod subscription;
 
 pub use account::{AuthSuccess, Limits, auth_expiring, auth_failure, auth_success};
 pub use auction::{
-    CompletedAuction, OwnAllocations, auction_cancelled, auction_complete, auction_created, auction_info,
-    auction_update, auctions, result,
+    CompletedAuction, OwnAllocations, TermsShown, auction_cancelled, auction_complete, auction_created,
+    auction_info, auction_update, auctions, result,
 };
 pub use bid::{
     BATCH_IDS_MAX, BatchEntry, BidAmendment, BidCancellation, RejectedBid, RejectedValue, SNAPSHOT_BIDS_MAX,
