@@ -1,5 +1,6 @@
 //! A running server, put together from a configuration: log, host, sign-in, sockets.
 
+use std::io::IsTerminal as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,7 +170,12 @@ pub fn start_reports(filter: &str) -> Result<(), Failure> {
     let targets: Targets = filter.parse().map_err(|why| {
         Failure::usage(format!("`log` must be a level or target=level pairs, not {filter:?}: {why}"))
     })?;
-    let to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(targets);
+    // Colours are for people: in a file or a journal they would be noise.
+    let has_colors = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let to_stderr = tracing_subscriber::fmt::layer()
+        .with_ansi(has_colors)
+        .with_writer(std::io::stderr)
+        .with_filter(targets);
     tracing_subscriber::registry().with(to_stderr).try_init().map_err(Failure::running)
 }
 

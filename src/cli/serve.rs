@@ -1,6 +1,5 @@
 //! `walras serve`: the server until it is told to stop.
 
-use serde_json::json;
 use walras::server::Origins;
 use walras::server::auth::Tokens;
 use walras::server::config::Config;
@@ -38,11 +37,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     instance::start_reports(&config.log)?;
     let mut signals = Signals::listen()?;
     let instance = instance::start(&config, Tokens::Configured, origins(&config))?;
-    let mut ready = json!({"ready": true, "http": instance.http_url(), "ws": instance.ws_url()}).to_string();
+    let (http, ws) = (instance.http_url(), instance.ws_url());
+    // Addresses need no escaping.
+    let mut ready = format!(r#"{{"ready":true,"http":"{http}","ws":"{ws}"#);
     if let Some(durability) = weaker(config.durability) {
-        ready.truncate(ready.len() - 1);
-        ready.push_str(&format!(r#","durability":"{durability}"}}"#));
+        ready.push_str(&format!(r#"","durability":"{durability}"#));
     }
+    ready.push_str(r#""}"#);
     print_line(&ready);
     signals.wait_while(|| instance.is_serving());
     let has_failed = !instance.is_serving();

@@ -2,7 +2,7 @@
 //! does it bring along.
 
 use axum::body::Body;
-use axum::http::header::{AUTHORIZATION, ORIGIN, SEC_WEBSOCKET_VERSION};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_VERSION};
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::handshake::server::create_response_with_body;
@@ -44,6 +44,7 @@ fn refuse(method: &Method, error: &Error) -> Response<Body> {
 pub fn plain(status: StatusCode, text: impl Into<String>) -> Response<Body> {
     let mut response = Response::new(Body::from(text.into() + "\n"));
     *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
