@@ -22,9 +22,11 @@ NODE = pathlib.Path(__file__).parent / "node"
 class Server:
     """A running `walras serve`, stopped by its own PID."""
 
-    def __init__(self, folder: pathlib.Path, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self, folder: pathlib.Path, *arguments: str, secret: str | None = None, **environment: str
+    ) -> None:
         self.folder = folder
-        self.secret = secrets.token_hex(32)
+        self.secret = secret or secrets.token_hex(32)
         self.environment = {**os.environ, "WALRAS_AUTH_HS256_SECRET": self.secret, **environment}
         command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--data", folder / "data", *arguments]
         self.errors = open(folder / "stderr", "ab")
@@ -70,6 +72,12 @@ class Server:
             **terms,
         })
         return GUIDE_AUCTION
+
+    def kill(self) -> None:
+        """Ends it without a word, as a crash would."""
+        self.process.kill()
+        self.process.wait(timeout=60)
+        self.errors.close()
 
     def stop(self) -> int:
         """Asks it to end and waits for that."""
