@@ -2,7 +2,7 @@
 # `make test` sets up what it needs (a Python virtual environment, npm packages) and runs everything; nothing is
 # skipped: what cannot run fails.
 
-.PHONY: test test-rust test-loom test-clients test-python test-julia setup setup-python setup-node setup-julia clean
+.PHONY: test test-rust test-loom test-clients test-python test-julia autobahn setup setup-python setup-node setup-julia clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -40,6 +40,13 @@ test-julia: setup-julia setup-python
 	$(JULIA_RUN) bindings/julia/deps/build.jl
 	http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 no_proxy=127.0.0.1 \
 		WALRAS_PYTHON=$(CURDIR)/$(VENV)/bin/python $(JULIA_RUN) -e 'import Pkg; Pkg.test()'
+
+# Autobahn's conformance suite against the connection layer. Apart from `test`, since its Python 2 comes from an old
+# Debian's packages: what a fresh machine of another kind cannot install.
+autobahn:
+	tests/autobahn/install.sh target/autobahn/suite
+	cargo build --locked --release --example echo
+	tests/autobahn/run.py target/autobahn/suite target/release/examples/echo target/autobahn/report
 
 setup: setup-python setup-node
 

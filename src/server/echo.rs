@@ -20,9 +20,9 @@ use super::sockets::{SocketSettings, Sockets};
 use super::threads::Setup;
 use crate::host::{Clock, SystemClock};
 
-/// Echoes at this address until the process ends: one shard, on this thread. Conformance tests send
-/// more than clients may, so the bounds are wide.
-pub fn serve(listen: SocketAddr) -> io::Result<()> {
+/// Echoes at this address until the process ends: one shard, on this thread. `ready` hears where it
+/// listens. Conformance tests send more than clients may, so the bounds are wide.
+pub fn serve(listen: SocketAddr, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let wide = 64 << 20;
     let sockets = SocketSettings {
@@ -42,6 +42,7 @@ pub fn serve(listen: SocketAddr) -> io::Result<()> {
         totals: Arc::new(QueueTotals::new(1)),
     };
     let mut listeners = bind(listen, 1)?;
+    ready(listeners[0].local_addr()?);
     let setup = Setup {
         shard: 0,
         listener: listeners.remove(0),
