@@ -124,8 +124,9 @@ impl Shared {
     fn new(settings: Settings) -> Self {
         let words = settings.capacity_bytes.div_ceil(WORD_BYTES).next_power_of_two().max(CAPACITY_WORDS_MIN);
         Self {
-            // All zero, so the first word is a header with number 0, as the first rule wants.
-            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            // All zero, so the first word is a header with number 0, as the first rule wants. Written one by one, so
+            // that the memory is there before the first record and not a page at a time under load.
+            words: (0..words).map(|_| AtomicU64::new(std::hint::black_box(0))).collect(),
             claimed: CachePadded::new(AtomicU64::new(0)),
             published: CachePadded::new(AtomicU64::new(0)),
             gates: (0..settings.gated_readers_max).map(|_| CachePadded::new(AtomicU64::new(FREE))).collect(),
