@@ -4,6 +4,7 @@
 //! piped; everything said to people about problems goes to standard error. Exit status:
 //! 0 done, 1 it failed while running, 2 it was asked for wrongly.
 
+mod bench;
 mod clear;
 mod config;
 mod dev;
@@ -42,6 +43,7 @@ enum Command {
     Token(token::Arguments),
     Config(config::Arguments),
     Log(log::Arguments),
+    Bench(Box<bench::Arguments>),
 }
 
 /// Why a command ended badly.
@@ -63,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Token(arguments) => token::run(arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Log(arguments) => log::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -178,7 +178,7 @@ fn limits(text: &str) -> Result<serde_json::Value, Failure> {
     Ok(members.into())
 }
 
-fn now() -> TimeUs {
+pub fn now() -> TimeUs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     TimeUs(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
