@@ -57,9 +57,18 @@ fn fresh() -> Fresh {
 }
 
 fn start(disk: &SimDisk, clock: &Arc<ManualClock>, seed: u64) -> Arc<Host> {
+    start_with_history(disk, clock, seed, 4 << 20)
+}
+
+fn start_with_history(
+    disk: &SimDisk,
+    clock: &Arc<ManualClock>,
+    seed: u64,
+    history_bytes: usize,
+) -> Arc<Host> {
     let opened = open_on(disk.files(), options(), fresh()).expect("the log opens");
     let clock: Arc<dyn Clock> = clock.clone();
-    let config = HostConfig { ring_bytes: 8 << 20, history_bytes: 4 << 20, ..HostConfig::default() };
+    let config = HostConfig { ring_bytes: 8 << 20, history_bytes, ..HostConfig::default() };
     Host::start(config, opened, clock, Box::new(SeededIds::new(seed))).expect("the host starts")
 }
 
@@ -283,7 +292,7 @@ fn a_crash_loses_no_acknowledged_bid_and_clients_resume_across_it() {
     // The process dies: nothing is closed in good order, and what was not synced is lost.
     let forked = disk.fork();
     forked.restart(Loss::Everything);
-    let host = start(&forked, &clock, 2);
+    let host = start_with_history(&forked, &clock, 2, 0);
     let mut again = World::on(forked, clock, host, world.auction);
     again.send(Body::Query(Query::Subscribe(again.subscribe(3, Some(10)))));
     again.hear_until(|header, _| header.delivery == Delivery::Activate && header.ticket == 3);
@@ -460,7 +469,7 @@ fn snapshots_and_archives_take_the_place_of_the_log_and_nothing_changes() {
     let before = digest(&world.host);
     let forked = world.disk.fork();
     forked.restart(Loss::Everything);
-    let host = start(&forked, &world.clock, 2);
+    let host = start_with_history(&forked, &world.clock, 2, 0);
     assert_eq!(digest(&host), before, "the snapshot and the tail give the same state");
     let mut again = World::on(forked, world.clock.clone(), host, world.auction);
     again.send(Body::Query(Query::Subscribe(again.subscribe(4, Some(95)))));

@@ -82,7 +82,7 @@ enum Form {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::Verify { folder } => verify(folder),
-        Action::Dump { folder } => dump(folder, None),
+        Action::Dump { folder } => dump(folder, None).map(drop),
         Action::Replay { folder } => replay(folder),
         Action::Export { auction, data, form } => export(data, AuctionId(*auction), *form),
         Action::Backup { folder, destination } => {
@@ -128,14 +128,16 @@ fn report_json(report: &Report) -> Value {
     })
 }
 
-/// Prints all records, or those of one auction.
-fn dump(folder: &Path, only: Option<AuctionId>) -> Result<(), Failure> {
+/// Prints all records, or those of one auction, and gives how many there were.
+fn dump(folder: &Path, only: Option<AuctionId>) -> Result<u64, Failure> {
+    let mut count = 0;
     let mut reader = log::read_folder(folder).map_err(Failure::usage)?;
     while let Some(batch) = reader.next().map_err(Failure::usage)? {
         for record in batch.records() {
             if only.is_some_and(|auction| auction.0.as_bytes() != &record.stream.0) {
                 continue;
             }
+            count += 1;
             print_line(&record_json(
                 record.position.0,
                 batch.time_us(),
@@ -145,7 +147,7 @@ fn dump(folder: &Path, only: Option<AuctionId>) -> Result<(), Failure> {
             ));
         }
     }
-    Ok(())
+    Ok(count)
 }
 
 fn record_json(
@@ -192,7 +194,7 @@ fn export(folder: &Path, auction: AuctionId, form: Form) -> Result<(), Failure> 
         Form::Records => {
             let stream = log::StreamId(*auction.0.as_bytes());
             let Some(mut archive) = log::read_archive(folder, stream).map_err(Failure::usage)? else {
-                return dump(folder, Some(auction));
+                return if dump(folder, Some(auction))? > 0 { Ok(()) } else { Err(unknown()) };
             };
             while let Some(record) = archive.next_record().map_err(Failure::usage)? {
                 let (position, time_us) = (record.position.0, record.time_us);

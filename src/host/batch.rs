@@ -132,6 +132,9 @@ pub struct Batch {
     pub regrets: Regrets,
     /// Callers, and what they hear once it is durable.
     pub waiters: Vec<(Waiter, Outcome)>,
+    /// Whether some of it was read from the engine while the log was well. Then it holds only if all that was logged
+    /// before it is durable, even where it logs nothing itself: the answer to a question, or to a repeated bid.
+    pub is_of_memory: bool,
 }
 
 impl Batch {
@@ -147,5 +150,6 @@ impl Batch {
         self.frames.clear();
         self.regrets.clear();
         self.waiters.clear();
+        self.is_of_memory = false;
     }
 }

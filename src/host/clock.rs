@@ -33,8 +33,9 @@ pub trait Clock: Send + Sync {
 }
 
 /// The machine's time.
-#[derive(Debug)]
 pub struct SystemClock {
+    /// What people set and daemons correct.
+    wall: Box<dyn Fn() -> TimeUs + Send + Sync>,
     started: Instant,
     /// Wall time at `started`, in microseconds; moves only by `follow` and `raise_to`.
     anchor_us: AtomicI64,
@@ -45,8 +46,18 @@ pub struct SystemClock {
 impl SystemClock {
     /// Anchors the flow of time at the wall clock's present.
     pub fn new() -> Self {
-        let wall = wall_us();
-        Self { started: Instant::now(), anchor_us: AtomicI64::new(wall), last_us: AtomicI64::new(wall) }
+        Self::with_wall(|| TimeUs(wall_us()))
+    }
+
+    /// The same beside another wall clock than the system's: one that a test steps.
+    pub fn with_wall(wall: impl Fn() -> TimeUs + Send + Sync + 'static) -> Self {
+        let now = wall().0;
+        Self {
+            wall: Box::new(wall),
+            started: Instant::now(),
+            anchor_us: AtomicI64::new(now),
+            last_us: AtomicI64::new(now),
+        }
     }
 
     fn flowing_us(&self) -> i64 {
@@ -85,7 +96,7 @@ impl Clock for SystemClock {
     }
 
     fn step_us(&self) -> i64 {
-        wall_us().saturating_sub(self.flowing_us())
+        (self.wall)().0.saturating_sub(self.flowing_us())
     }
 
     fn follow(&self) {

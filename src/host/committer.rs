@@ -15,7 +15,7 @@ use super::frame::FrameHeader;
 use super::request::Outcome;
 use super::shared::Shared;
 use crate::fanout::{Producer, PublishError};
-use crate::log::{Log, LogError, LogHandle, Position, Term, Ticket, Urgency};
+use crate::log::{Log, LogError, LogHandle, Position, Space, Term, Ticket, Urgency};
 use crate::units::TimeUs;
 use crate::wire::{Message, Refusal, SessionRefusal, encode};
 
@@ -62,7 +62,8 @@ impl Committer {
     pub(super) fn commit(&mut self, group: &mut [Batch]) {
         let is_durable = self.is_healthy() && self.write(group);
         for batch in group.iter_mut() {
-            if is_durable || batch.log.is_empty() {
+            // What a frozen host still tells stands on what was durable before.
+            if is_durable || (batch.log.is_empty() && !batch.is_of_memory) {
                 self.publish(&batch.frames);
                 for (waiter, outcome) in batch.waiters.drain(..) {
                     waiter(outcome);
@@ -114,6 +115,8 @@ impl Committer {
             let ticket = match self.log.submit(self.term, expected, &batch.log) {
                 // The engine has applied it already; the reserve is for exactly such a case.
                 Err(LogError::Full) if batch.log.urgency == Urgency::Ordinary => {
+                    // Said at once, and not when the keeper looks next, so that little of the reserve goes this way.
+                    self.shared.set_space(Space::ReservedOnly);
                     batch.log.urgency = Urgency::Urgent;
                     self.log.submit(self.term, expected, &batch.log)?
                 }

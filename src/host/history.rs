@@ -73,6 +73,14 @@ impl History {
         self.auctions.get(slot.0 as usize).map_or(0, |shelf| shelf.complete_after)
     }
 
+    /// The last fact of those in batches up to `batch_max`, as far as this history knows.
+    pub fn last_in(&self, slot: AuctionSlot, batch_max: u64) -> u64 {
+        let Some(shelf) = self.auctions.get(slot.0 as usize) else { return 0 };
+        let count = shelf.entries.partition_point(|entry| entry.batch <= batch_max);
+        let last = count.checked_sub(1).and_then(|last| shelf.entries.get(last));
+        last.map_or(shelf.complete_after, |entry| entry.offset)
+    }
+
     /// The frames of facts after `offset`, in order, with their offsets; only those of batches up to `batch_max`.
     pub fn after(
         &self,

@@ -22,6 +22,7 @@ mod presence;
 mod publish;
 mod queries;
 mod rebuild;
+mod recent;
 mod recovery;
 mod refusals;
 mod replies;
@@ -51,7 +52,6 @@ pub use request::{
 pub use shared::{Readiness, ShardWaker};
 
 use committer::Committer;
-use history::History;
 use intake::{Inlet, Intake, Sink};
 use keeper::Keeper;
 use rebuild::Rebuilder;
@@ -77,7 +77,7 @@ pub struct HostConfig {
     pub intake_requests_max: usize,
     /// Size of the fan-out ring.
     pub ring_bytes: usize,
-    /// Memory for recent facts, by which clients resume without touching the log.
+    /// Memory for recent facts, by which clients resume without touching the log; a start fills it again.
     pub history_bytes: usize,
     /// A snapshot is made after this many records, so that a start need not replay more than about twice as many.
     pub snapshot_records: u64,
@@ -144,7 +144,7 @@ impl Host {
         let snapshot = snapshots.latest()?;
         let snapshot_at = snapshot.as_ref().map_or(Position::START, |snapshot| snapshot.heads.position);
         let mut replayer = Replayer::begin(snapshot, config.engine)?;
-        replayer.catch_up(&*handle)?;
+        let history = recent::replay(&mut replayer, &*handle, config.history_bytes)?;
         let Replayer { engine, heads, alive_at, command_count, .. } = replayer;
         tracing::info!(commands = command_count, "the log is replayed");
         if let Some(alive_at) = alive_at {
@@ -183,7 +183,7 @@ impl Host {
             clock: Arc::clone(&clock),
             ids,
             shared: Arc::clone(&shared),
-            history: History::new(config.history_bytes),
+            history,
             catch_ups: CatchUps::default(),
             epoch: Arc::clone(&epoch),
             rebuilder,

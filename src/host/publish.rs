@@ -38,6 +38,8 @@ pub(super) enum Audience<'a> {
     Present(&'a Presence),
     /// Just this one: it resumes.
     One(PartyKey),
+    /// Every party: nobody is there yet, and each may come back.
+    All,
 }
 
 /// The connection whose request an event came from, and what is added to its copy.
@@ -233,6 +235,7 @@ impl Audience<'_> {
         match self {
             Self::Present(presence) => presence.has(party),
             Self::One(one) => one == party,
+            Self::All => true,
         }
     }
 }

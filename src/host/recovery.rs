@@ -51,17 +51,35 @@ impl Replayer {
 
     /// Replays all that is durable.
     pub fn catch_up(&mut self, log: &dyn LogHandle) -> Result<(), HostError> {
+        self.catch_up_telling(log, |_, _, _| ())
+    }
+
+    /// Replays all that is durable, and gives the events of each record to `tell`, with the engine right after them
+    /// and the place of the record.
+    pub fn catch_up_telling(
+        &mut self,
+        log: &dyn LogHandle,
+        mut tell: impl FnMut(&Engine, &[Event], (Position, Hash)),
+    ) -> Result<(), HostError> {
         let mut reader = log.read(self.heads.position)?;
         let end = log.durable();
         while self.heads.position < end {
             let Some(batch) = reader.next()? else { break };
-            self.apply(&batch)?;
+            self.apply_telling(&batch, &mut tell)?;
         }
         Ok(())
     }
 
     /// Applies the batch that follows.
     pub fn apply(&mut self, batch: &StoredBatch<'_>) -> Result<(), HostError> {
+        self.apply_telling(batch, &mut |_, _, _| ())
+    }
+
+    fn apply_telling(
+        &mut self,
+        batch: &StoredBatch<'_>,
+        tell: &mut impl FnMut(&Engine, &[Event], (Position, Hash)),
+    ) -> Result<(), HostError> {
         let position = batch.position().0;
         self.heads
             .accept(batch)
@@ -72,6 +90,7 @@ impl Replayer {
             self.events.clear();
             apply(&mut self.engine, record.position, record.payload, now, &mut self.events)?;
             self.events.iter().for_each(|event| digest.add(event));
+            tell(&self.engine, &self.events, (record.position, record.hash));
             self.command_count += 1;
         }
         if Hash(digest.finish()) != batch.digest() {

@@ -5,7 +5,7 @@ use super::frame::ConnectionKey;
 use super::rebuild::{RebuildPlace, Rebuilt};
 use super::request::{Since, Subscribe};
 use super::sequencer::Sequencer;
-use super::subscribe::{CATCH_UPS_MAX, CatchUp, Stage, Telling};
+use super::subscribe::{CATCH_UPS_MAX, CatchUp, Places, Stage, Telling};
 use crate::engine::AuctionSlot;
 use crate::units::TimeUs;
 use crate::wire::Channel;
@@ -26,13 +26,16 @@ impl Sequencer {
             self.say_subscribed(connection, &subscribe, slot, Some(Recovered::Nothing), now);
             return self.start_present(connection, subscribe, slot, now);
         };
+        let auction_count = self.engine.auction_count();
+        let stage = Stage::Facts { after: Vec::new(), telling: Telling::Again };
+        let mut catch_up = CatchUp { subscribe, stage, auction_count };
         if self.is_beyond_memory(&after) {
             let extra = self.extra.clone();
-            return self.start_rebuild(connection, subscribe, after, (extra, false), now);
+            return self.start_rebuild(connection, catch_up, after, (extra, false), now);
         }
-        self.say_subscribed(connection, &subscribe, slot, Some(Recovered::All), now);
-        let stage = Stage::Facts { after, telling: Telling::Again };
-        self.catch_up(connection, CatchUp { subscribe, stage }, now);
+        self.say_subscribed(connection, &catch_up.subscribe, slot, Some(Recovered::All), now);
+        catch_up.stage = Stage::Facts { after, telling: Telling::Again };
+        self.catch_up(connection, catch_up, now);
     }
 
     pub(super) fn is_beyond_memory(&self, after: &[(AuctionSlot, u64)]) -> bool {
@@ -43,8 +46,8 @@ impl Sequencer {
     pub(super) fn start_rebuild(
         &mut self,
         connection: ConnectionKey,
-        subscribe: Subscribe,
-        after: Vec<(AuctionSlot, u64)>,
+        mut catch_up: CatchUp,
+        after: Places,
         (extra, is_announced): (Vec<u8>, bool),
         now: TimeUs,
     ) {
@@ -54,13 +57,13 @@ impl Sequencer {
             after: offset,
             until: self.history.complete_after(slot),
         });
-        let key = (connection, subscribe.ticket);
-        let Some(wanted) = self.rebuilder.ask(connection, subscribe.clone(), places.collect()) else {
+        let wanted = self.rebuilder.ask(connection, catch_up.subscribe.clone(), places.collect());
+        let Some(wanted) = wanted else {
             self.extra = extra;
-            return self.go_on_without_past(key.0, subscribe, is_announced, now);
+            return self.go_on_without_past(connection, catch_up.subscribe, is_announced, now);
         };
-        let stage = Stage::Rebuilding { extra, is_announced, _wanted: wanted };
-        self.catch_ups.open.insert(key, CatchUp { subscribe, stage });
+        catch_up.stage = Stage::Rebuilding { extra, is_announced, _wanted: wanted };
+        self.catch_ups.open.insert((connection, catch_up.subscribe.ticket), catch_up);
     }
 
     /// The past cannot be told in full.
@@ -83,11 +86,12 @@ impl Sequencer {
     /// Takes what a thread has rebuilt, if its client is still there.
     pub(super) fn go_on_with_rebuilt(&mut self, rebuilt: Rebuilt, now: TimeUs) {
         let key = (rebuilt.connection, rebuilt.ticket);
-        let Some(CatchUp { subscribe, stage: Stage::Rebuilding { extra, is_announced, .. } }) =
+        let Some(CatchUp { subscribe, stage: Stage::Rebuilding { extra, is_announced, .. }, auction_count }) =
             self.catch_ups.open.remove(&key)
         else {
             return;
         };
+        self.batch.regrets.note(key.0, &extra);
         self.extra = extra;
         if !rebuilt.is_whole {
             return self.go_on_without_past(key.0, subscribe, is_announced, now);
@@ -96,7 +100,8 @@ impl Sequencer {
             let slot = subscribe.auction.and_then(|auction| self.engine.slot(auction));
             self.say_subscribed(key.0, &subscribe, slot, Some(Recovered::All), now);
         }
-        self.catch_up(key.0, CatchUp { subscribe, stage: Stage::Retelling { rebuilt, next: 0 } }, now);
+        let stage = Stage::Retelling { rebuilt, next: 0 };
+        self.catch_up(key.0, CatchUp { subscribe, stage, auction_count }, now);
     }
 
     /// The offsets after which facts are missing, by auction; `None` where the client's past is not ours.
@@ -105,7 +110,7 @@ impl Sequencer {
         subscribe: &Subscribe,
         slot: Option<AuctionSlot>,
         since: &Since,
-    ) -> Option<Vec<(AuctionSlot, u64)>> {
+    ) -> Option<Places> {
         if *since.epoch != *self.epoch || subscribe.channel == Channel::MarketData {
             return None;
         }

@@ -60,6 +60,8 @@ pub(super) struct Sequencer {
     dirty: Vec<AuctionSlot>,
     /// Auctions that take or may take bids, and when each last told its state.
     active: Vec<(AuctionSlot, TimeUs)>,
+    /// The batch in which each auction ended, for those that ended since the start.
+    ended_in: FxHashMap<AuctionSlot, u64>,
     /// The hash of each stream's newest record.
     heads: FxHashMap<StreamId, Hash>,
     logged_at: TimeUs,
@@ -98,6 +100,7 @@ impl Sequencer {
             catch_ups: parts.catch_ups,
             epoch: parts.epoch,
             rebuilder: parts.rebuilder,
+            ended_in: FxHashMap::default(),
             heads: parts.heads,
             batch: Batch { number: 1, ..Batch::default() },
             message: Message::default(),
@@ -113,7 +116,6 @@ impl Sequencer {
         };
         for slot in (0..this.engine.auction_count()).map(|slot| AuctionSlot(slot as u32)) {
             this.list(slot);
-            this.history.begin_after(slot, this.engine.offset(slot));
             if !this.engine.status(slot).is_final() {
                 this.active.push((slot, now));
             }
@@ -212,6 +214,7 @@ impl Sequencer {
 
     /// Takes one item of the queue; whether it says to stop.
     fn take(&mut self, intake: Intake, now: TimeUs) -> bool {
+        self.batch.is_of_memory |= !self.shared.is_frozen();
         match intake {
             Intake::Request(request) => self.request(request, now),
             Intake::Nudge => {}
@@ -377,6 +380,22 @@ impl Sequencer {
         }
     }
 
+    /// The auction's last event that may be told: while the log is well all of memory, else what is durable.
+    pub(super) fn tellable_offset(&self, slot: AuctionSlot) -> u64 {
+        if self.shared.is_frozen() {
+            self.history.last_in(slot, self.shared.durable_batch())
+        } else {
+            self.engine.offset(slot)
+        }
+    }
+
+    /// Whether the auction is over, as far as may be told.
+    pub(super) fn is_tellably_final(&self, slot: AuctionSlot) -> bool {
+        let may_be_told = !self.shared.is_frozen()
+            || self.ended_in.get(&slot).is_none_or(|batch| *batch <= self.shared.durable_batch());
+        may_be_told && self.engine.status(slot).is_final()
+    }
+
     /// The hash of the newest record of an auction.
     pub(super) fn head(&self, slot: AuctionSlot) -> Option<[u8; 32]> {
         let stream = StreamId(*self.engine.auction_id(slot).0.as_bytes());
@@ -392,6 +411,7 @@ impl Sequencer {
         }
         if matches!(event.fact, Fact::AuctionCompleted { .. } | Fact::AuctionCancelled { .. }) {
             self.active.retain(|&(slot, _)| slot != auction.slot);
+            self.ended_in.insert(auction.slot, self.batch.number);
         }
         if self.dirty.last() != Some(&auction.slot) {
             self.dirty.push(auction.slot);
@@ -410,6 +430,7 @@ impl Sequencer {
             self.dirty.clear();
             return;
         }
+        self.batch.is_of_memory = true;
         let mut dirty = std::mem::take(&mut self.dirty);
         for (slot, told_at) in &self.active {
             if now.0 - told_at.0 >= STATE_INTERVAL_US && self.engine.status(*slot) == AuctionStatus::Active {

@@ -33,12 +33,17 @@ pub(super) struct CatchUps {
 pub(super) struct CatchUp {
     pub(super) subscribe: Subscribe,
     pub(super) stage: Stage,
+    /// How many auctions there were when it began. A subscription to all tells those since from their beginning.
+    pub(super) auction_count: usize,
 }
+
+/// The offset after which facts are missing, by auction.
+pub(super) type Places = Vec<(AuctionSlot, u64)>;
 
 /// What is left to send before the present state.
 pub(super) enum Stage {
     /// Facts after these offsets, each told again or, behind a snapshot, for the first time.
-    Facts { after: Vec<(AuctionSlot, u64)>, telling: Telling },
+    Facts { after: Places, telling: Telling },
     /// Live bids, from this one on.
     Snapshot { auctions: Vec<SnapshotPlace> },
     /// A thread is reading the log; these are the members for the client's own copy of `subscribed`.
@@ -74,15 +79,16 @@ impl Sequencer {
         let Origin::Connection(connection) = origin else { return };
         let slot = match subscribe.auction {
             None => None,
+            // One whose creation the log lost has nothing that may be told.
             Some(auction) => match self.engine.slot(auction) {
-                Some(slot) => Some(slot),
-                None => return self.refuse_unknown_auction(connection, subscribe.ticket, auction, now),
+                Some(slot) if self.tellable_offset(slot) > 0 => Some(slot),
+                _ => return self.refuse_unknown_auction(connection, subscribe.ticket, auction, now),
             },
         };
         if let Some(slot) = slot
             && subscribe.since.is_none()
             && matches!(subscribe.channel, Channel::Auction | Channel::Bids)
-            && self.engine.status(slot).is_final()
+            && self.is_tellably_final(slot)
         {
             return self.refuse_ended_auction(connection, subscribe.ticket, slot, now);
         }
@@ -129,7 +135,7 @@ impl Sequencer {
         now: TimeUs,
     ) {
         let auction = subscribe.auction.map_or(AuctionWord::All, AuctionWord::Id);
-        let offset = slot.map(|slot| self.engine.offset(slot));
+        let offset = slot.map(|slot| self.tellable_offset(slot));
         let subscribed =
             encode::Subscribed { channel: subscribe.channel, auction, recovered, epoch: &self.epoch, offset };
         encode::subscribed(&mut self.message, now, &subscribed);
@@ -163,7 +169,8 @@ impl Sequencer {
         } else {
             Stage::Facts { after: Vec::new(), telling: Telling::First }
         };
-        self.catch_up(connection, CatchUp { subscribe, stage }, now);
+        let auction_count = self.engine.auction_count();
+        self.catch_up(connection, CatchUp { subscribe, stage, auction_count }, now);
     }
 
     /// Sends the next slice, and either leaves the rest for later or finishes.
@@ -183,15 +190,6 @@ impl Sequencer {
                         return self.leave_rest(connection, catch_up);
                     }
                     let after = std::mem::take(&mut rebuilt.reached);
-                    if self.is_beyond_memory(&after) {
-                        return self.start_rebuild(
-                            connection,
-                            catch_up.subscribe,
-                            after,
-                            (Vec::new(), true),
-                            now,
-                        );
-                    }
                     catch_up.stage = Stage::Facts { after, telling: Telling::Again };
                 }
                 Stage::Snapshot { auctions } => {
@@ -207,14 +205,11 @@ impl Sequencer {
                 }
                 Stage::Facts { after, telling } => {
                     let (mut after, telling) = (std::mem::take(after), *telling);
-                    if telling == Telling::Again && self.is_beyond_memory(&after) {
-                        return self.start_rebuild(
-                            connection,
-                            catch_up.subscribe,
-                            after,
-                            (Vec::new(), true),
-                            now,
-                        );
+                    if catch_up.subscribe.auction.is_none() {
+                        self.add_new_auctions(&mut catch_up, &mut after);
+                    }
+                    if self.is_beyond_memory(&after) {
+                        return self.start_rebuild(connection, catch_up, after, (Vec::new(), true), now);
                     }
                     if !self.send_facts(connection, &catch_up.subscribe, &mut after, telling, &mut budget) {
                         catch_up.stage = Stage::Facts { after, telling };
@@ -224,6 +219,14 @@ impl Sequencer {
                 }
             }
         }
+    }
+
+    /// Auctions that began while a client was catching up with all are caught up with too.
+    fn add_new_auctions(&self, catch_up: &mut CatchUp, after: &mut Places) {
+        let seen = catch_up.auction_count;
+        let new = self.visible_slots(&catch_up.subscribe).filter(|slot| slot.0 as usize >= seen);
+        after.extend(new.map(|slot| (slot, 0)));
+        catch_up.auction_count = self.engine.auction_count();
     }
 
     fn leave_rest(&mut self, connection: ConnectionKey, catch_up: CatchUp) {
@@ -310,7 +313,7 @@ impl Sequencer {
     /// The present state, then live; or the end, where the auction is over.
     fn finish_catch_up(&mut self, connection: ConnectionKey, subscribe: &Subscribe, now: TimeUs) {
         let slot = subscribe.auction.and_then(|auction| self.engine.slot(auction));
-        let ended = slot.map(|slot| self.engine.status(slot)).filter(|status| status.is_final());
+        let ended = slot.filter(|&slot| self.is_tellably_final(slot)).map(|slot| self.engine.status(slot));
         if let (Some(status), Channel::Auction | Channel::Bids, Some(auction)) =
             (ended, subscribe.channel, subscribe.auction)
         {

@@ -120,6 +120,11 @@ impl Desk {
         let Some(connections) = self.parties.get(&header.party) else { return };
         let piece = sockets.outbox().piece_of_record(record, StateKey::NONE);
         for &connection in connections {
+            // Who resumes hears it in its place among what was missed.
+            let session = self.sessions[connection as usize].as_deref();
+            if session.is_some_and(|session| resumes(session, header)) {
+                continue;
+            }
             sockets.send_piece(connection, piece);
             self.served.connections.insert(connection);
         }
@@ -292,6 +297,11 @@ impl Rules<'_> {
         let session = self.sessions[member.connection as usize].as_deref();
         session.is_some_and(|session| session.may(Permissions::SETTLE))
     }
+}
+
+/// Whether the session has asked for the past of what the frame is about, and is still waiting for it.
+fn resumes(session: &Session, header: &FrameHeader) -> bool {
+    topics_of(header).into_iter().any(|topic| session.subscriptions.is_resuming(topic))
 }
 
 /// The topics whose members a message is for: its auction's, and that of all auctions.

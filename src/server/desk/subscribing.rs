@@ -266,6 +266,7 @@ fn options(wanted: &Wanted<'_>) -> Options {
     Options {
         interval_ms: interval_ms.min(u32::from(u16::MAX)) as u16,
         own_hidden: wanted.channel == Channel::Bids && given.include_own == Some(false),
+        resumes: given.since.is_some(),
         rare: (rare != RareOptions::default()).then(|| Box::new(rare)),
     }
 }

@@ -24,6 +24,8 @@ pub struct Options {
     pub interval_ms: u16,
     /// Whether the client's own bids are left out.
     pub own_hidden: bool,
+    /// Whether it asks for the past first: until it holds, its facts come with that, each in its place.
+    pub resumes: bool,
     /// What most subscriptions leave at its default.
     pub rare: Option<Box<RareOptions>>,
 }
@@ -153,6 +155,13 @@ impl Subscriptions {
     /// Whether a live subscription to this topic exists.
     pub fn is_live(&self, topic: Topic) -> bool {
         self.find(topic).is_some_and(|subscription| subscription.place().is_some())
+    }
+
+    /// Whether a subscription to this topic is on its way that tells the past first.
+    pub fn is_resuming(&self, topic: Topic) -> bool {
+        let pending = self.find(topic).filter(|subscription| subscription.place().is_none());
+        let pending = pending.and_then(|subscription| subscription.more.as_ref()?.pending.as_ref());
+        pending.is_some_and(|(_, options)| options.resumes)
     }
 
     /// Asks for a subscription, or for other options of one.
