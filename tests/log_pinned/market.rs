@@ -163,8 +163,8 @@ impl Market {
             (8, _) => Command::CancelAll { party: party(who), auction: Some(auction(number)) },
             _ => {
                 let mut bid = bid(number, who, quantity, price, Some(step));
-                bid.is_phantom = number == 2 && step % 11 == 0;
-                if number == 5 && step % 7 == 0 {
+                bid.is_phantom = number == 2 && step.is_multiple_of(11);
+                if number == 5 && step.is_multiple_of(7) {
                     bid.price = None;
                 }
                 Command::SubmitBid(bid)
