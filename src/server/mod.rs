@@ -4,7 +4,8 @@
 //! From the socket up: `poller`, `transport` and `listener` name the system; `frames`,
 //! `outbox`, `backlog`, `timers` and `window` are plain state; `sockets` holds all
 //! connections of a shard and `shard` its turn; `handler` is the line above which
-//! bytes mean something. Above it `session`, `topics` and `states` are plain state, and
+//! bytes mean something; `stalls` and `farewell` tell when a peer is given up and what a
+//! failing shard says last. Above it `session`, `topics` and `states` are plain state, and
 //! `desk` puts them to work between sockets and host.
 
 mod alarms;
