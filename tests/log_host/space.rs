@@ -64,6 +64,14 @@ fn on_a_full_disk_bids_are_refused_and_auctions_still_end() {
     world.carry_out(create(AUCTION, UNLIMITED));
     world.carry_out(create(other(), UNLIMITED));
     assert_eq!(world.host.readiness(), Readiness::Ready);
+    // First the disk runs low, by whatever else fills it: no new auctions, but bids.
+    world.disk.set_quota(world.disk.used_bytes() + SEGMENT_BYTES as usize);
+    await_readiness(&world, &Readiness::LowSpace { bids_refused: false });
+    let refused = world.command(create(AuctionId(Uuid::from_u128(1)), ""));
+    assert!(matches!(refused, Outcome::Unavailable(why) if why.contains("new auctions")));
+    world.carry_out(Command::SubmitBid(bid("ann", 1, 10)));
+    world.disk.set_quota(quota);
+    await_readiness(&world, &Readiness::Ready);
     let (taken, last) = fill(&world);
     assert!(taken > 500, "{taken} bids fit three segments and more");
     assert_eq!(world.host.readiness(), Readiness::LowSpace { bids_refused: true });

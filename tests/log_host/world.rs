@@ -60,7 +60,8 @@ impl Heard {
 impl World {
     /// A host with a clock that the test moves or brings.
     pub fn on(disk: SimDisk, clock: Arc<dyn Clock>, change: impl FnOnce(&mut HostConfig)) -> Self {
-        let options = Options { segment_bytes: SEGMENT_BYTES, low_space_bytes: 0, ..Options::default() };
+        let low_space_bytes = 2 * SEGMENT_BYTES;
+        let options = Options { segment_bytes: SEGMENT_BYTES, low_space_bytes, ..Options::default() };
         let fresh = Fresh { epoch: Epoch::new("first").expect("a name"), log_id: LogId([7; 16]) };
         let opened = open_on(disk.files(), options, fresh).expect("the log opens");
         let mut config = HostConfig { ring_bytes: 8 << 20, history_bytes: 4 << 20, ..HostConfig::default() };
