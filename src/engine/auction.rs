@@ -25,7 +25,7 @@ pub(super) struct Turn<'a> {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Auction {
     pub(super) slot: AuctionSlot,
     pub(super) id: AuctionId,

@@ -7,7 +7,7 @@ use super::bids::{Bids, NONE};
 use super::ids::{Party, PartyKey};
 
 /// One bidder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Bidder {
     pub(super) party: Party,
     pub(super) key: PartyKey,
@@ -18,7 +18,7 @@ pub(super) struct Bidder {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Bidders {
     list: Vec<Bidder>,
     /// Party names come from the operator's tokens.

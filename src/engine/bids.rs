@@ -65,7 +65,7 @@ pub(super) struct Cancelled {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Bids {
     pub(super) ids: Vec<BidId>,
     pub(super) bidders: Vec<u32>,
@@ -278,7 +278,7 @@ impl Bids {
 ///
 /// Names come from outside, so their hash is keyed by a secret (a bid's salt): nobody can choose names that
 /// collide. Nothing is ever iterated or removed, hence no order or hash shows in what the engine does.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ClientIds {
     /// The key of the hash; 0 until the first name.
     pub(super) seed: u128,

@@ -196,7 +196,7 @@ impl Auction {
     }
 
     /// What a bid asks for, against what the auction takes.
-    fn judge_terms(&self, wanted: Wanted) -> Result<(), Rejection> {
+    pub(super) fn judge_terms(&self, wanted: Wanted) -> Result<(), Rejection> {
         let invalid = |field, why| Err(Rejection::InvalidBid { field, why });
         let Wanted { quantity, price, is_phantom, .. } = wanted;
         if quantity.0 <= 0 {

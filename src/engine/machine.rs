@@ -31,7 +31,7 @@ pub(super) struct BidPlace {
 /// The state machine of the market. See the module's documentation.
 ///
 /// Nothing that it decides depends on the order of a hash map: they are only looked up.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Engine {
     pub(super) limits: EngineLimits,
     /// By slot.

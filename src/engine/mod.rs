@@ -21,6 +21,7 @@ mod machine;
 mod market;
 mod outcome;
 mod query;
+mod rows;
 mod schedule;
 mod settlement;
 mod settlement_bytes;
@@ -30,6 +31,7 @@ mod state;
 mod terms;
 mod terms_bytes;
 mod view;
+mod what_if;
 
 pub use answer::{AcceptedBid, Answer, BidStatus, BidView, Rejection};
 pub use book::BookEntry;
@@ -45,6 +47,7 @@ pub use event::{
 pub use ids::{AuctionId, AuctionSlot, BidId, Party, PartyKey, SettlementId};
 pub use machine::{Engine, EngineLimits};
 pub use market::{Market, MarketEntry};
+pub use rows::BidRow;
 pub use state::{AuctionState, AuctionStatus};
 pub use terms::{
     End, Executor, OnOutage, RULES_VERSION, SettlementStart, SettlementTerms, Terms, TimeoutPolicy,
@@ -52,3 +55,4 @@ pub use terms::{
 pub use view::{
     Allocation, Asset, AuctionInfo, LiveBid, LiveBids, NetObligation, Posting, ResultPage, SettlementView,
 };
+pub use what_if::{Imagined, Supposed};

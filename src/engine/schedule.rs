@@ -25,7 +25,7 @@ enum Matter {
 }
 
 /// All due moments. Ties go to the auction created first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Schedule {
     moments: BTreeSet<(TimeUs, AuctionSlot, Matter)>,
     /// What each auction has in `moments`.

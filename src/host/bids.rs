@@ -1,6 +1,7 @@
 //! Several bids of one party in one auction, answered together: those that could be
 //! read as one command, those that could not each judged at the same place in the order.
 
+use super::figures::{Figures, MessageKind};
 use super::frame::{ConnectionKey, Delivery, FrameHeader};
 use super::publish::NOBODY;
 use super::replies::rejected_bid;
@@ -115,7 +116,8 @@ impl Sequencer {
         for (entry, rejected) in entries.iter().zip(&rejected) {
             if let Some(rejected) = rejected {
                 encode::bid_rejected(&mut self.message, now, rejected);
-                self.push_to_owner(ConnectionKey(0), slot, entry.party());
+                let figures = Figures::new(MessageKind::BidRejected, now);
+                self.push_to_owner(ConnectionKey(0), slot, entry.party(), figures);
             }
         }
         self.extra = extra;

@@ -1,4 +1,4 @@
-//! What remains when an assertion fails on the sequencer's thread: nothing of that turn is
+//! What remains when an assertion fails in a turn: nothing of that turn is
 //! written or published, everybody who asked is told that it is our fault, and so is
 //! everybody who asks from then on. What was durable before stays durable; a restart
 //! recovers it. The process lives.
@@ -21,6 +21,7 @@ impl Sequencer {
             said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given");
         tracing::error!(reason = said, "the engine failed; every request is refused until a restart");
         self.shared.fail(said.to_owned());
+        self.is_faulty = true;
         let broken = mem::take(&mut self.batch);
         self.batch.number = broken.number;
         let now = self.clock.now();
@@ -33,18 +34,16 @@ impl Sequencer {
         self.finish_turn(now);
     }
 
-    /// Answers everything that comes until the host stops.
-    pub(super) fn serve_faulty(&mut self) {
-        loop {
-            let next = self.next_intake();
-            let now = self.clock.now();
-            match next {
-                Intake::Request(request) => self.refuse_as_faulty(request, now),
-                Intake::Nudge | Intake::Rebuilt(_) | Intake::Visit(_) => {}
-                Intake::Stop => break,
-            }
-            self.finish_turn(now);
+    /// Answers what comes, until the host stops; whether that is what it says.
+    pub(super) fn take_faulty(&mut self, intake: Intake) -> bool {
+        let now = self.clock.now();
+        match intake {
+            Intake::Request(request) => self.refuse_as_faulty(request, now),
+            Intake::Nudge | Intake::Rebuilt(_) | Intake::Visit(_) => {}
+            Intake::Stop => return true,
         }
+        self.finish_turn(now);
+        false
     }
 
     fn refuse_as_faulty(&mut self, request: Request, now: TimeUs) {

@@ -5,6 +5,7 @@
 //! writes `head`, the connection's next sequence number, `tail`, for the connection
 //! that asked also `extra` (its correlation id), and the closing brace.
 
+use super::figures::Figures;
 use crate::engine::{AuctionSlot, BidId, PartyKey};
 use crate::wire::Channel;
 
@@ -37,6 +38,8 @@ pub enum Delivery {
     Continue = 8,
     /// Only `connection`: its bid `bid` was accepted, as another message to it says (no message).
     Noted = 9,
+    /// No connection at all: only those in the same process who follow the ring.
+    Embedders = 10,
 }
 
 /// The fixed part of a frame. Fields that do not apply are zero or `None`.
@@ -61,8 +64,10 @@ pub struct FrameHeader {
     pub lots: i64,
     /// The event's number in its auction, or 0.
     pub offset: u64,
-    /// For `Owner` frames of `bid_accepted`: the bid, for cancel-on-disconnect. Otherwise nil.
+    /// Which bid it tells of, `bid_rejected` aside (a bid that was refused has no id); for settlements their own id.
     pub bid: BidId,
+    /// What the message says, for readers that would rather not parse it.
+    pub figures: Figures,
 }
 
 /// A connection's name within this process: never 0, never reused.
@@ -95,7 +100,7 @@ pub struct Frame<'a> {
 }
 
 /// Bytes of an encoded header.
-pub const HEADER_BYTES: usize = 88;
+pub const HEADER_BYTES: usize = 120;
 
 const NO_SLOT: u32 = u32::MAX;
 
@@ -113,6 +118,7 @@ impl FrameHeader {
             lots: 0,
             offset: 0,
             bid: BidId(uuid::Uuid::nil()),
+            figures: Figures::default(),
         }
     }
 
@@ -137,6 +143,11 @@ impl FrameHeader {
         for (at, part) in [(68, head), (72, tail), (76, extra)] {
             out[at..at + 4].copy_from_slice(&(part as u32).to_le_bytes());
         }
+        out[3] = self.figures.kind as u8;
+        out[80] = self.figures.marks.0;
+        for (at, number) in (88..).step_by(8).zip(self.figures.numbers()) {
+            out[at..at + 8].copy_from_slice(&number.to_le_bytes());
+        }
         out
     }
 }
@@ -159,6 +170,7 @@ impl<'a> Frame<'a> {
             offset: long(40),
             bid: BidId(uuid::Uuid::from_slice(&fixed[48..64]).ok()?),
             ticket: word(64),
+            figures: Figures::read(fixed[3], fixed[80], [88, 96, 104, 112].map(|at| long(at) as i64)),
         };
         let (head, rest) = rest.split_at_checked(word(68) as usize)?;
         let (tail, rest) = rest.split_at_checked(word(72) as usize)?;
@@ -180,6 +192,7 @@ impl Delivery {
             7 => Self::Settlers,
             8 => Self::Continue,
             9 => Self::Noted,
+            10 => Self::Embedders,
             _ => return None,
         })
     }

@@ -17,6 +17,10 @@ pub trait Ids: Send {
     fn salt(&mut self) -> [u8; 16];
     /// For an error that the client gave no `correlation_id`.
     fn correlation(&mut self) -> Uuid;
+    /// A source that goes on as this one would from here; a source that cannot say gives random ones.
+    fn fork(&self) -> Box<dyn Ids> {
+        Box::new(RandomIds)
+    }
 }
 
 /// Version 4 UUIDs from the operating system's randomness.
@@ -98,5 +102,9 @@ impl Ids for SeededIds {
 
     fn correlation(&mut self) -> Uuid {
         self.uuid()
+    }
+
+    fn fork(&self) -> Box<dyn Ids> {
+        Box::new(self.clone())
     }
 }

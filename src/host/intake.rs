@@ -77,6 +77,13 @@ impl Inlet {
         is_taken
     }
 
+    /// Wakes whoever takes items, to look at something else.
+    pub fn nudge(&self) {
+        // A full queue is not asleep.
+        drop(self.try_push(Intake::Nudge));
+        self.ring();
+    }
+
     /// Makes sure that what was added is looked at.
     pub fn ring(&self) {
         // Pairs with the fence in `Outlet::wait`: either this sees that somebody waits, or that one sees the item.

@@ -1,10 +1,10 @@
-//! One engine on one thread: intake queue, sequencer, log, ring, replay. What
+//! One engine and one order: intake queue, sequencer, log, ring, replay. What
 //! the server and embedding hosts share; it knows no sockets and no sessions.
 //!
 //! Requests enter one bounded queue; the sequencer gives them their place and
 //! their time, applies them, and hands each turn to the log. When a turn is durable
 //! its frames enter the fan-out ring and its callers are answered, in that order
-//! for everybody.
+//! for everybody. A caller in the same process may run a turn itself: [`Host::enter`].
 
 pub mod audit;
 mod batch;
@@ -12,7 +12,9 @@ mod bids;
 mod clock;
 mod committer;
 mod directory;
+mod embed;
 mod fault;
+mod figures;
 mod frame;
 mod history;
 mod ids;
@@ -30,7 +32,9 @@ mod request;
 mod resume;
 mod sequencer;
 mod shared;
+mod states;
 mod subscribe;
+mod turns;
 mod wanted;
 
 use std::sync::Arc;
@@ -41,6 +45,8 @@ use parking_lot::Mutex;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use directory::{Directory, DirectoryEntry};
+pub use embed::{Follower, Memory};
+pub use figures::{Figures, Marks, MessageKind};
 pub use frame::{ConnectionKey, Delivery, Frame, FrameHeader, HEADER_BYTES};
 pub use ids::{Ids, RandomIds, SeededIds};
 pub use presence::Presence;
@@ -50,15 +56,18 @@ pub use request::{
     Since, Snapshot, Subscribe, UnreadableBid, Waiter,
 };
 pub use shared::{Readiness, ShardWaker};
+pub use turns::{Closed, Refused, Turn};
 
 use committer::Committer;
-use intake::{Inlet, Intake, Sink};
+use intake::{Inlet, Intake, Outlet, Sink};
 use keeper::Keeper;
 use rebuild::Rebuilder;
 use recovery::{Past, Replayer};
 use sequencer::{Parts, Sequencer};
 use shared::Shared;
+use states::{Publishing, Recording};
 use subscribe::CatchUps;
+use turns::Turns;
 
 use crate::engine::{Engine, EngineLimits};
 use crate::fanout::{self, GatedReader, Reader, Ring};
@@ -81,6 +90,17 @@ pub struct HostConfig {
     pub history_bytes: usize,
     /// A snapshot is made after this many records, so that a start need not replay more than about twice as many.
     pub snapshot_records: u64,
+    /// Whether events are encoded before anybody has come to hear them.
+    pub encoding: Encoding,
+}
+
+/// When events are encoded for the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Always, and recent facts are kept for clients that resume: what a server does.
+    Always,
+    /// Only while somebody reads the ring. Facts that nobody heard can be had from the log alone.
+    WhileHeard,
 }
 
 impl Default for HostConfig {
@@ -91,6 +111,7 @@ impl Default for HostConfig {
             ring_bytes: 16 << 20,
             history_bytes: 64 << 20,
             snapshot_records: 250_000,
+            encoding: Encoding::Always,
         }
     }
 }
@@ -124,10 +145,14 @@ pub enum HostError {
 pub struct Host {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
+    turns: Arc<Turns>,
     intake: Inlet,
+    /// The queue's other end, as long as no thread takes from it.
+    requests: Mutex<Option<Outlet>>,
     ring: Ring,
     log: Arc<dyn LogHandle>,
     epoch: Arc<str>,
+    encoding: Encoding,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -178,7 +203,7 @@ impl Host {
         let epoch: Arc<str> = handle.epoch().as_str().into();
         let after_outage =
             alive_at.map_or_else(Vec::new, |alive_at| engine.after_outage(alive_at, clock.now()));
-        let sequencer = Sequencer::new(Parts {
+        let mut sequencer = Sequencer::new(Parts {
             engine,
             clock: Arc::clone(&clock),
             ids,
@@ -186,20 +211,32 @@ impl Host {
             history,
             catch_ups: CatchUps::default(),
             epoch: Arc::clone(&epoch),
-            rebuilder,
+            rebuilder: Some(rebuilder),
             heads: heads.streams().into_iter().collect(),
-            intake: requests,
+            publishing: Publishing::at_first(config.encoding),
+            recording: Recording::Logged,
             sink,
             keeper: tell,
         });
-        threads.push(spawn("walras-sequencer", move || sequencer.run(after_outage))?);
-        let nudge = intake.clone();
-        // A full queue is not asleep.
-        clock.listen(Arc::new(move || {
-            drop(nudge.try_push(Intake::Nudge));
-            nudge.ring();
-        }));
-        Ok(Arc::new(Self { shared, clock, intake, ring, log: handle, epoch, threads: Mutex::new(threads) }))
+        sequencer.start(after_outage);
+        let turns = Arc::new(Turns::new(sequencer, Arc::clone(&clock), Arc::clone(&shared), intake.clone()));
+        let requests = Mutex::new(Some(requests));
+        let threads = Mutex::new(threads);
+        let encoding = config.encoding;
+        let host =
+            Self { shared, clock, turns, intake, requests, ring, log: handle, epoch, encoding, threads };
+        host.ensure_thread()?;
+        Ok(Arc::new(host))
+    }
+
+    /// Starts the thread that takes requests from the queue, unless it runs.
+    fn ensure_thread(&self) -> Result<(), HostError> {
+        let Some(requests) = self.requests.lock().take() else { return Ok(()) };
+        let turns = Arc::clone(&self.turns);
+        self.threads.lock().push(spawn("walras-sequencer", move || turns.run(&requests))?);
+        let nudge = self.intake.clone();
+        self.clock.listen(Arc::new(move || nudge.nudge()));
+        Ok(())
     }
 
     /// Hands a request to the sequencer; gives it back when the queue is full or the host has stopped.
@@ -238,18 +275,55 @@ impl Host {
         self.intake.send(Intake::Visit(Box::new(visit)))
     }
 
-    /// Adds a shard: `waker` is called once for each published batch. `None` when there are too many.
+    /// Runs a turn on the calling thread, at its place in the order, after all that is due by now. When it
+    /// returns, what the turn did is as durable as the log promises. `work` must not block, nor enter again.
+    pub fn enter<T>(&self, work: impl FnOnce(&mut Turn<'_>) -> T) -> Result<T, Closed> {
+        self.turns.enter(work)
+    }
+
+    /// Adds a shard: `waker` is called once for each published batch. `None` when there are too many, or
+    /// no thread could be started to serve them.
     pub fn attach(&self, waker: ShardWaker) -> Option<GatedReader> {
-        let reader = self.ring.gated_reader()?;
-        self.shared.add_waker(waker);
-        Some(reader)
+        self.ensure_thread().ok()?;
+        self.turns.adjust(|sequencer| {
+            let reader = self.ring.gated_reader()?;
+            sequencer.publish_for(Publishing { is_heard: true, keeps_history: true });
+            self.shared.add_waker(waker);
+            Some(reader)
+        })
     }
 
     /// Adds a reader that holds nobody back. `waker` is called once for each published batch.
     pub fn follow(&self, waker: ShardWaker) -> Reader {
-        let reader = self.ring.reader();
-        self.shared.add_waker(waker);
-        reader
+        self.turns.adjust(|sequencer| {
+            sequencer.publish_for(Publishing { is_heard: true, ..sequencer.publishing });
+            self.shared.add_waker(waker);
+            self.ring.reader()
+        })
+    }
+
+    /// The waker's shard or reader has gone. Where nobody is left, nothing more is encoded if that was agreed.
+    pub fn leave(&self, waker: &ShardWaker) {
+        self.turns.adjust(|sequencer| {
+            if !self.shared.remove_waker(waker) {
+                sequencer.publish_for(Publishing::at_first(self.encoding));
+            }
+        });
+    }
+
+    /// Waits until everything that came before is carried out, durable and published.
+    pub fn drain(&self) -> Result<(), Closed> {
+        if self.requests.lock().is_none() {
+            let (tell, told) = bounded(1);
+            let visited = self.visit(move |_, _| {
+                let _ = tell.send(());
+            });
+            if visited {
+                // A queue that ends meanwhile tells nothing; the turn below says why.
+                let _ = told.recv();
+            }
+        }
+        self.enter(|_| ())
     }
 
     /// What is known of auctions without asking.
@@ -289,11 +363,22 @@ impl Host {
 
     /// Carries out what is in the queue, closes the log in good order, and ends. Afterwards nothing is taken.
     pub fn stop(&self) {
-        let _ = self.intake.send(Intake::Stop);
+        match self.requests.lock().take() {
+            Some(_) => self.turns.adjust(Sequencer::end),
+            None => {
+                self.intake.send(Intake::Stop);
+            }
+        }
         for thread in self.threads.lock().drain(..) {
             // A thread that panicked has said so; the others must still be waited for.
             let _ = thread.join();
         }
+        self.shared.end();
+    }
+
+    /// Whether [`stop`](Self::stop) has done its work: nothing more will come through the ring.
+    pub fn is_stopped(&self) -> bool {
+        self.shared.is_ended()
     }
 }
 

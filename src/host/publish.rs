@@ -4,6 +4,7 @@
 //! log for a client that resumes is what was sent the first time.
 
 use super::batch::Frames;
+use super::figures::{Figures, Marks, MessageKind};
 use super::frame::{ConnectionKey, Delivery, FrameHeader};
 use super::presence::Presence;
 use crate::engine::{
@@ -64,25 +65,34 @@ impl Publisher<'_> {
         match &event.fact {
             Fact::AuctionCreated { state } => {
                 encode::auction_created(self.message, &place, grids, state);
-                self.push(header(&auction, Channel::Auction, Delivery::Public), &[]);
+                let base = header(&auction, Channel::Auction, Delivery::Public);
+                let figures = Figures {
+                    quantity: state.matched,
+                    current_price: Some(state.current_price),
+                    ..Figures::new(MessageKind::AuctionCreated, event.at)
+                };
+                self.push(FrameHeader { figures, ..base }, &[]);
             }
             Fact::BidAccepted(bid) => self.bid_accepted(&auction, &place, grids, bid, asker),
             Fact::BidCancelled { bid, party, shown, .. } => {
                 let cancelled = encode::BidCancellation { bid: *bid, client_bid_id: None };
                 encode::bid_cancelled(self.message, &place, &cancelled);
                 let base = header(&auction, Channel::Bids, Delivery::Public);
-                self.push(
-                    FrameHeader { party: *party, lots: shown.0, connection: asker.connection, ..base },
-                    &[],
-                );
+                let (lots, connection) = (shown.0, asker.connection);
+                let figures = Figures::new(MessageKind::BidCancelled, event.at);
+                self.push(FrameHeader { party: *party, lots, connection, bid: *bid, figures, ..base }, &[]);
             }
             Fact::BidAmended { bid, priority_kept, shown } => {
                 let amendment =
                     encode::BidAmendment { bid, priority_kept: *priority_kept, shown: Shown::Public };
                 encode::bid_amended(self.message, &place, grids, &amendment);
                 let base = header(&auction, Channel::Bids, Delivery::Public);
+                let (lots, connection) = (shown.0, asker.connection);
+                let figures = Figures::of_bid(MessageKind::BidAmended, event.at, bid);
+                let marks = figures.marks.with(Marks::PRIORITY_KEPT, *priority_kept);
+                let figures = Figures { marks, ..figures };
                 self.push(
-                    FrameHeader { party: bid.party, lots: shown.0, connection: asker.connection, ..base },
+                    FrameHeader { party: bid.party, lots, connection, bid: bid.bid, figures, ..base },
                     &[],
                 );
             }
@@ -92,7 +102,8 @@ impl Publisher<'_> {
             Fact::AuctionCancelled { reason } => {
                 encode::auction_cancelled(self.message, &place, reason);
                 let base = header(&auction, Channel::Auction, Delivery::Public);
-                self.push(FrameHeader { is_terminal: true, ..base }, &[]);
+                let figures = Figures::new(MessageKind::AuctionCancelled, event.at);
+                self.push(FrameHeader { is_terminal: true, figures, ..base }, &[]);
                 self.end_subscriptions(&auction, event.at, UnsubscribeReason::AuctionCancelled);
             }
             Fact::Settlement(fact) => self.settlement(&auction, &place, grids, fact),
@@ -110,14 +121,14 @@ impl Publisher<'_> {
     }
 
     fn publish_market(&mut self, event: &Event) {
-        let topic = match &event.fact {
+        let (topic, kind) = match &event.fact {
             Fact::PricesPut { token, payload } => {
                 encode::price_update(self.message, event.at, payload);
-                token_key(token)
+                (token_key(token), MessageKind::PriceUpdate)
             }
             Fact::OrderBookPut { token_pair, payload } => {
                 encode::order_book_update(self.message, event.at, payload);
-                pair_key(token_pair)
+                (pair_key(token_pair), MessageKind::OrderBookUpdate)
             }
             _ => return,
         };
@@ -125,6 +136,7 @@ impl Publisher<'_> {
             delivery: Delivery::State,
             channel: Channel::MarketData,
             party: topic,
+            figures: Figures::new(kind, event.at),
             ..FrameHeader::reply(ConnectionKey(0))
         };
         self.push(header, &[]);
@@ -149,14 +161,16 @@ impl Publisher<'_> {
         };
         encode::bid_accepted(self.message, grids, &accepted, Replay::Live);
         let base = header(auction, Channel::Bids, Delivery::Owner);
-        let lots = bid.quantity.0;
+        let (lots, connection) = (bid.quantity.0, asker.connection);
+        let figures = Figures::of_bid(MessageKind::BidAccepted, place.at, bid);
         self.push(
-            FrameHeader { party: bid.party, lots, connection: asker.connection, bid: bid.bid, ..base },
+            FrameHeader { party: bid.party, lots, connection, bid: bid.bid, figures, ..base },
             asker.extra,
         );
         encode::new_bid(self.message, place, grids, bid);
         let base = header(auction, Channel::Bids, Delivery::Public);
-        self.push(FrameHeader { party: bid.party, lots, ..base }, &[]);
+        let figures = Figures { kind: MessageKind::NewBid, ..figures };
+        self.push(FrameHeader { party: bid.party, lots, bid: bid.bid, figures, ..base }, &[]);
     }
 
     fn completed(
@@ -169,7 +183,14 @@ impl Publisher<'_> {
     ) {
         let terms_hash = self.engine.terms_hash(auction.slot);
         let log_head = self.log_head;
-        let base = FrameHeader { is_terminal: true, ..header(auction, Channel::Auction, Delivery::Public) };
+        let figures = Figures {
+            price: result.clearing_price,
+            quantity: result.total_allocated,
+            current_price: result.clearing_price,
+            ..Figures::new(MessageKind::AuctionComplete, place.at)
+        };
+        let base = header(auction, Channel::Auction, Delivery::Public);
+        let base = FrameHeader { is_terminal: true, figures, ..base };
         let complete = encode::CompletedAuction {
             result,
             reason,
@@ -207,6 +228,7 @@ impl Publisher<'_> {
 
     fn settlement(&mut self, auction: &EventAuction, place: &Place, grids: Grids, fact: &SettlementFact) {
         let mut delivery = Delivery::Public;
+        let kind = kind_of(&fact.change);
         match &fact.change {
             SettlementChange::Started => encode::settlement_started(self.message, place, fact),
             SettlementChange::Progressed => encode::settlement_progress(self.message, place, fact),
@@ -226,7 +248,21 @@ impl Publisher<'_> {
                 encode::settlement_failed(self.message, place, fact, reason);
             }
         }
-        self.push(header(auction, Channel::Settlement, delivery), &[]);
+        let base = header(auction, Channel::Settlement, delivery);
+        let (bid, figures) = (BidId(fact.settlement.0), Figures::new(kind, place.at));
+        self.push(FrameHeader { bid, figures, ..base }, &[]);
+    }
+}
+
+fn kind_of(change: &SettlementChange) -> MessageKind {
+    match change {
+        SettlementChange::Started => MessageKind::SettlementStarted,
+        SettlementChange::Progressed | SettlementChange::Affirmed { .. } => MessageKind::SettlementProgress,
+        SettlementChange::Requested { .. } => MessageKind::SettlementRequest,
+        SettlementChange::Completed { .. } => MessageKind::SettlementComplete,
+        SettlementChange::RolledBack { .. } | SettlementChange::Failed { .. } => {
+            MessageKind::SettlementFailed
+        }
     }
 }
 

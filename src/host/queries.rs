@@ -34,7 +34,7 @@ impl Sequencer {
         }
     }
 
-    fn find(&self, query: &Query, now: TimeUs) -> Result<Found, Rejection> {
+    pub(super) fn find(&self, query: &Query, now: TimeUs) -> Result<Found, Rejection> {
         Ok(match query {
             Query::Bid { bid, party } => Found::Bid(Box::new(self.engine.bid(bid, party)?)),
             Query::Bids { auction, party, after, limit } => {

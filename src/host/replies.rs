@@ -2,6 +2,7 @@
 //! a caller that waits.
 
 use super::batch::Frames;
+use super::figures::{Figures, MessageKind};
 use super::frame::{ConnectionKey, Delivery, Frame, FrameHeader};
 use super::publish::{Asker, Audience, NOBODY, Publisher};
 use super::request::{AmendText, NumberText, Origin, Outcome, Subscribe, UnreadableBid};
@@ -20,24 +21,23 @@ impl Sequencer {
     /// The reply to a command, and the frames of its events.
     pub(super) fn reply(
         &mut self,
-        origin: Origin,
+        connection: ConnectionKey,
         command: &Command,
-        outcome: Result<Answer, Rejection>,
+        outcome: &Result<Answer, Rejection>,
         events: &[Event],
         now: TimeUs,
     ) {
-        let connection = match &origin {
-            Origin::Connection(connection) => *connection,
-            Origin::Waiter(_) | Origin::Nobody => ConnectionKey(0),
-        };
+        if !self.publishing.is_heard {
+            return;
+        }
         let is_own_reply = matches!(command, Command::SubmitBid(_));
         if connection.0 != 0 && !(is_own_reply && outcome.is_ok() && !events.is_empty()) {
-            self.reply_to_connection(connection, command, &outcome, now);
-        } else if let (Command::SubmitBid(bid), Err(rejection)) = (command, &outcome) {
+            self.reply_to_connection(connection, command, outcome, now);
+        } else if let (Command::SubmitBid(bid), Err(rejection)) = (command, outcome) {
             // A bid by REST or by a host: the bidder's connections still hear of the refusal.
             self.bid_rejected(ConnectionKey(0), bid, rejection, now);
         }
-        if let (Command::SubmitBids(bids), Ok(Answer::Bids(results))) = (command, &outcome) {
+        if let (Command::SubmitBids(bids), Ok(Answer::Bids(results))) = (command, outcome) {
             for (bid, result) in bids.iter().zip(results) {
                 if let Err(rejection) = result {
                     self.bid_rejected(ConnectionKey(0), bid, rejection, now);
@@ -48,15 +48,12 @@ impl Sequencer {
         let asker = Asker { connection, extra: &extra };
         self.publish_all(events, if is_own_reply || tells_by_reply(command) { asker } else { NOBODY });
         self.extra = extra;
-        if let Origin::Waiter(waiter) = origin {
-            self.batch.waiters.push((waiter, Self::outcome(outcome)));
-        }
     }
 
     /// The frames of events, for all whom they concern.
     pub(super) fn publish_all(&mut self, events: &[Event], asker: Asker<'_>) {
-        for event in events {
-            self.publish(event, asker);
+        if self.publishing.is_heard {
+            events.iter().for_each(|event| self.publish(event, asker));
         }
     }
 
@@ -70,7 +67,7 @@ impl Sequencer {
             frames: &mut self.batch.frames,
         };
         publisher.publish(event, asker);
-        if let Some(auction) = event.auction {
+        if let Some(auction) = event.auction.filter(|_| self.publishing.keeps_history) {
             for frame in self.batch.frames.from(first) {
                 if Frame::parse(frame).is_some_and(|frame| frame.header.is_told_again()) {
                     self.history.keep(auction.slot, auction.offset, self.batch.number, frame);
@@ -192,7 +189,9 @@ impl Sequencer {
         let grids = self.grids_at(slot);
         let refusal = Refusal::of_rejection(rejection, Some(grids));
         encode::bid_rejected(&mut self.message, now, &rejected_bid(bid, &refusal, Some(grids)));
-        self.push_to_owner(connection, slot, &bid.party);
+        let refused = Figures::new(MessageKind::BidRejected, now);
+        let refused = Figures { price: bid.price, quantity: bid.quantity, ..refused };
+        self.push_to_owner(connection, slot, &bid.party, refused);
     }
 
     /// A bid whose numbers can't be taken, judged at its place in the order.
@@ -222,7 +221,7 @@ impl Sequencer {
             refusal: &refusal,
         };
         encode::bid_rejected(&mut self.message, now, &rejected);
-        self.push_to_owner(connection, slot, &bid.party);
+        self.push_to_owner(connection, slot, &bid.party, Figures::new(MessageKind::BidRejected, now));
     }
 
     /// An amendment, whose numbers can be read only now that the bid's auction is known.
@@ -341,12 +340,19 @@ impl Sequencer {
         self.batch.frames.push(&FrameHeader::reply(connection), &self.message, &self.extra);
     }
 
-    pub(super) fn push_to_owner(&mut self, connection: ConnectionKey, slot: AuctionSlot, party: &Party) {
+    pub(super) fn push_to_owner(
+        &mut self,
+        connection: ConnectionKey,
+        slot: AuctionSlot,
+        party: &Party,
+        figures: Figures,
+    ) {
         let header = FrameHeader {
             delivery: Delivery::Owner,
             channel: Channel::Bids,
             slot: Some(slot),
             party: party.key(),
+            figures,
             ..FrameHeader::reply(connection)
         };
         self.batch.frames.push(&header, &self.message, &self.extra);
@@ -354,18 +360,30 @@ impl Sequencer {
 
     /// Puts an auction's state into the batch, for its subscribers.
     pub(super) fn tell_state(&mut self, slot: AuctionSlot, now: TimeUs) {
-        self.encode_state(slot, now);
+        let figures = self.encode_state(slot, now);
         let header = FrameHeader {
             delivery: Delivery::State,
             channel: Channel::Auction,
             slot: Some(slot),
+            figures,
             offset: self.engine.offset(slot),
             ..FrameHeader::reply(ConnectionKey(0))
         };
         self.batch.frames.push(&header, &self.message, &[]);
     }
 
-    pub(super) fn encode_state(&mut self, slot: AuctionSlot, now: TimeUs) {
+    /// Tells those in the same process who follow the ring something of the host's own.
+    pub(super) fn announce(&mut self, payload: &str, now: TimeUs) {
+        if self.publishing.is_heard {
+            encode::host_event(&mut self.message, now, payload);
+            let figures = Figures::new(MessageKind::HostEvent, now);
+            let base = FrameHeader::reply(ConnectionKey(0));
+            let header = FrameHeader { delivery: Delivery::Embedders, figures, ..base };
+            self.batch.frames.push(&header, &self.message, &[]);
+        }
+    }
+
+    pub(super) fn encode_state(&mut self, slot: AuctionSlot, now: TimeUs) -> Figures {
         let state = self.engine.state(slot, now);
         let next_price_up = match state.status {
             AuctionStatus::Active => self.engine.next_price_up(slot),
@@ -373,6 +391,11 @@ impl Sequencer {
         };
         let grids = self.grids_at(slot);
         encode::auction_update(&mut self.message, grids, &state, next_price_up);
+        Figures {
+            quantity: state.matched,
+            current_price: Some(state.current_price),
+            ..Figures::new(MessageKind::AuctionUpdate, now)
+        }
     }
 
     /// Encodes the newest fact of a settlement; `false` where there is none.

@@ -30,6 +30,16 @@ pub enum Origin {
     Nobody,
 }
 
+impl Origin {
+    /// The connection that asked, or 0.
+    pub fn connection(&self) -> ConnectionKey {
+        match self {
+            Self::Connection(connection) => *connection,
+            Self::Waiter(_) | Self::Nobody => ConnectionKey(0),
+        }
+    }
+}
+
 /// See [`Origin::Waiter`].
 pub type Waiter = Box<dyn FnOnce(Outcome) + Send>;
 

@@ -57,8 +57,9 @@ impl Sequencer {
             after: offset,
             until: self.history.complete_after(slot),
         });
-        let wanted = self.rebuilder.ask(connection, catch_up.subscribe.clone(), places.collect());
-        let Some(wanted) = wanted else {
+        let rebuilder = self.rebuilder.as_ref();
+        let subscribe = catch_up.subscribe.clone();
+        let Some(wanted) = rebuilder.and_then(|it| it.ask(connection, subscribe, places.collect())) else {
             self.extra = extra;
             return self.go_on_without_past(connection, catch_up.subscribe, is_announced, now);
         };

@@ -1,13 +1,11 @@
-//! The one thread that owns the engine: it gives every command its place and its
-//! time, applies it, and hands the turn's batch on to the log.
+//! The sequencer owns the engine: it gives every command its place and its time,
+//! applies it, and hands the turn's batch on to the log.
 //!
 //! Time is read once a turn. What the schedule wants at or before that time is
 //! applied first, so a bid that is stamped at or after an auction's end finds it
-//! closed. A turn ends when nothing waits or its bounds are reached.
+//! closed. Who runs a turn, and when it ends, is the business of [`super::turns`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
@@ -15,31 +13,23 @@ use rustc_hash::FxHashMap;
 use super::batch::Batch;
 use super::clock::Clock;
 use super::directory::DirectoryEntry;
+use super::frame::ConnectionKey;
 use super::history::History;
 use super::ids::Ids;
-use super::intake::{Intake, Outlet, Sink};
+use super::intake::{Intake, Sink};
 use super::keeper::Ended;
 use super::publish::NOBODY;
 use super::rebuild::Rebuilder;
-use super::recovery::{LIFE_STREAM, is_over};
+use super::recovery::is_over;
 use super::request::{Body, Origin, Outcome, Query, Request};
 use super::shared::Shared;
+use super::states::{Publishing, Recording, STATE_INTERVAL_US};
 use super::subscribe::CatchUps;
-use crate::engine::{
-    Answer, AuctionId, AuctionSlot, AuctionStatus, Command, Engine, Event, Fact, Party, Rejection,
-};
+use super::turns::Refused;
+use crate::engine::{Answer, AuctionId, AuctionSlot, Command, Engine, Event, Fact, Party, Rejection};
 use crate::log::{Continues, Hash, Space, StreamId, Urgency, record_hash};
 use crate::units::TimeUs;
 use crate::wire::{self, Grids, Message};
-
-/// Most requests in one turn.
-const TURN_REQUESTS_MAX: usize = 1024;
-/// A turn ends when its frames take this much.
-const TURN_FRAME_BYTES_MAX: usize = 2 << 20;
-/// Active auctions tell their state at least this often.
-const STATE_INTERVAL_US: i64 = 1_000_000;
-/// While an auction is active the log shows a sign of life at least this often, so that an outage can be measured.
-const SIGN_OF_LIFE_US: i64 = 5_000_000;
 
 /// The sequencer's state.
 pub(super) struct Sequencer {
@@ -50,26 +40,33 @@ pub(super) struct Sequencer {
     pub(super) history: History,
     pub(super) catch_ups: CatchUps,
     pub(super) epoch: Arc<str>,
-    pub(super) rebuilder: Rebuilder,
+    /// `None` where there is no log to rebuild from, and once nothing is taken any more.
+    pub(super) rebuilder: Option<Rebuilder>,
     pub(super) batch: Batch,
     pub(super) message: Message,
     /// Room for a reply's extra members.
     pub(super) extra: Vec<u8>,
     pub(super) events: Vec<Event>,
     /// Auctions whose state changed this turn.
-    dirty: Vec<AuctionSlot>,
+    pub(super) dirty: Vec<AuctionSlot>,
     /// Auctions that take or may take bids, and when each last told its state.
-    active: Vec<(AuctionSlot, TimeUs)>,
+    pub(super) active: Vec<(AuctionSlot, TimeUs)>,
     /// The batch in which each auction ended, for those that ended since the start.
     ended_in: FxHashMap<AuctionSlot, u64>,
     /// The hash of each stream's newest record.
     heads: FxHashMap<StreamId, Hash>,
-    logged_at: TimeUs,
+    pub(super) logged_at: TimeUs,
     step_reported_us: i64,
-    intake: Outlet,
+    pub(super) publishing: Publishing,
+    pub(super) recording: Recording,
+    /// Whether an assertion has failed: nothing of the engine is looked at again.
+    pub(super) is_faulty: bool,
+    /// Until when the thread sleeps, unless it is called.
+    sleeps_until: TimeUs,
+    /// `None` once nothing is taken any more.
     sink: Option<Sink>,
     /// Hears of auctions that are over.
-    keeper: Sender<Ended>,
+    keeper: Option<Sender<Ended>>,
 }
 
 /// What a sequencer is made of.
@@ -81,9 +78,10 @@ pub(super) struct Parts {
     pub(super) history: History,
     pub(super) catch_ups: CatchUps,
     pub(super) epoch: Arc<str>,
-    pub(super) rebuilder: Rebuilder,
+    pub(super) rebuilder: Option<Rebuilder>,
     pub(super) heads: FxHashMap<StreamId, Hash>,
-    pub(super) intake: Outlet,
+    pub(super) publishing: Publishing,
+    pub(super) recording: Recording,
     pub(super) sink: Sink,
     pub(super) keeper: Sender<Ended>,
 }
@@ -110,9 +108,12 @@ impl Sequencer {
             active: Vec::new(),
             logged_at: now,
             step_reported_us: 0,
-            intake: parts.intake,
+            publishing: parts.publishing,
+            recording: parts.recording,
+            is_faulty: false,
+            sleeps_until: TimeUs(i64::MAX),
             sink: Some(parts.sink),
-            keeper: parts.keeper,
+            keeper: Some(parts.keeper),
         };
         for slot in (0..this.engine.auction_count()).map(|slot| AuctionSlot(slot as u32)) {
             this.list(slot);
@@ -123,69 +124,59 @@ impl Sequencer {
         this
     }
 
-    /// Applies the commands of a start, then runs until stopped; what is in the queue by then is still carried out.
-    /// An assertion that fails on the way is our fault: the thread lives on and says so to everybody.
-    pub(super) fn run(mut self, first_commands: Vec<Command>) {
-        // After a failure nothing of the engine is looked at again.
-        let ended = catch_unwind(AssertUnwindSafe(|| self.serve(first_commands)));
-        if let Err(panic) = ended {
-            self.fail(&*panic);
-            self.serve_faulty();
+    /// Applies the commands of a start, in a turn of their own.
+    pub(super) fn start(&mut self, commands: Vec<Command>) {
+        let now = self.clock.now();
+        for command in commands {
+            self.command(Origin::Nobody, command, now);
         }
+        self.finish_turn(now);
+    }
+
+    /// What comes before all else in a turn.
+    pub(super) fn begin_turn(&mut self, now: TimeUs) {
+        self.watch_clock();
+        self.apply_due(now);
+    }
+
+    /// Whether nothing is taken any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.sink.is_none()
+    }
+
+    /// Whether batches become durable on another thread.
+    pub(super) fn is_committed_elsewhere(&self) -> bool {
+        matches!(self.sink, Some(Sink::Thread { .. }))
+    }
+
+    /// Closes the log in good order and takes nothing any more.
+    pub(super) fn end(&mut self) {
+        (self.keeper, self.rebuilder) = (None, None);
+        // Nobody wants any more what is being rebuilt for them.
+        self.catch_ups = CatchUps::default();
         if let Some(Sink::Inline(committer)) = self.sink.take() {
             committer.close();
         }
     }
 
-    fn serve(&mut self, first_commands: Vec<Command>) {
-        let now = self.clock.now();
-        for command in first_commands {
-            self.command(Origin::Nobody, command, now);
-        }
-        self.finish_turn(now);
-        loop {
-            let first = self.wait();
-            let now = self.clock.now();
-            self.watch_clock();
-            self.apply_due(now);
-            let mut is_stopping = first.is_some_and(|first| self.take(first, now));
-            for _ in 0..TURN_REQUESTS_MAX {
-                if self.batch.frames.byte_count() > TURN_FRAME_BYTES_MAX {
-                    break;
-                }
-                let Some(next) = self.intake.try_next() else { break };
-                is_stopping |= self.take(next, now);
-            }
-            self.tell_states(now);
-            self.finish_turn(now);
-            if is_stopping && self.intake.is_empty() {
-                break;
-            }
-        }
+    /// Notes until when the thread sleeps.
+    pub(super) fn fall_asleep(&mut self) -> Option<TimeUs> {
+        let deadline = self.next_deadline();
+        self.sleeps_until = deadline.unwrap_or(TimeUs(i64::MAX));
+        deadline
     }
 
-    /// The next item of the queue, whenever it comes.
-    pub(super) fn next_intake(&self) -> Intake {
-        loop {
-            if let Some(next) = self.intake.wait(None) {
-                return next;
-            }
-        }
-    }
-
-    fn wait(&self) -> Option<Intake> {
-        let patience = self.next_deadline().and_then(|deadline| self.clock.sleep_until(deadline));
-        if patience == Some(Duration::ZERO) {
-            return self.intake.try_next();
-        }
-        self.intake.wait(patience)
+    /// Whether something is due before the thread wakes by itself.
+    pub(super) fn is_due_before_waking(&self) -> bool {
+        self.next_deadline().is_some_and(|deadline| deadline < self.sleeps_until)
     }
 
     fn next_deadline(&self) -> Option<TimeUs> {
         if self.shared.is_frozen() {
             return None;
         }
-        let told_first = self.active.iter().map(|&(_, told_at)| TimeUs(told_at.0 + STATE_INTERVAL_US)).min();
+        let listening = self.active.iter().filter(|_| self.publishing.is_heard);
+        let told_first = listening.map(|&(_, told_at)| TimeUs(told_at.0 + STATE_INTERVAL_US)).min();
         [self.engine.next_due(), told_first].into_iter().flatten().min()
     }
 
@@ -213,7 +204,7 @@ impl Sequencer {
     }
 
     /// Takes one item of the queue; whether it says to stop.
-    fn take(&mut self, intake: Intake, now: TimeUs) -> bool {
+    pub(super) fn take(&mut self, intake: Intake, now: TimeUs) -> bool {
         self.batch.is_of_memory |= !self.shared.is_frozen();
         match intake {
             Intake::Request(request) => self.request(request, now),
@@ -249,19 +240,45 @@ impl Sequencer {
         }
     }
 
-    /// Gives a command its ids, applies it, and puts its reply and its events into the batch.
-    pub(super) fn command(&mut self, origin: Origin, mut command: Command, now: TimeUs) {
+    /// Carries a command out, and puts its reply and its events into the batch.
+    pub(super) fn command(&mut self, origin: Origin, command: Command, now: TimeUs) {
         if let Some(reason) = self.lacks_space(&command) {
             return self.refuse_unseen(origin, &Body::Command(command), reason, now);
         }
-        if let Command::CancelAll { party, auction } = command {
-            return self.cancel_all(origin, &party, auction, now);
+        let outcome = self.carry_out(origin.connection(), command, now);
+        if let Origin::Waiter(waiter) = origin {
+            self.batch.waiters.push((waiter, Self::outcome(outcome)));
+        }
+    }
+
+    /// Carries a command of the turn's own caller out.
+    pub(super) fn take_command(&mut self, command: Command, now: TimeUs) -> Result<Answer, Refused> {
+        if let Some(reason) = self.lacks_space(&command) {
+            return Err(Refused::Unavailable(reason));
+        }
+        self.extra.clear();
+        self.carry_out(ConnectionKey(0), command, now).map_err(Refused::Rejected)
+    }
+
+    /// Gives a command its ids, applies it, and puts what it brought about into the batch, with a reply to
+    /// `connection`.
+    fn carry_out(
+        &mut self,
+        connection: ConnectionKey,
+        mut command: Command,
+        now: TimeUs,
+    ) -> Result<Answer, Rejection> {
+        if let Command::CancelAll { party, auction } = &command {
+            let outcome = self.cancel_all(party, *auction, now);
+            self.reply(connection, &command, &outcome, &[], now);
+            return outcome;
         }
         self.fill_in(&mut command);
         let mut events = std::mem::take(&mut self.events);
         let outcome = self.apply(&command, &mut events, now);
-        self.reply(origin, &command, outcome, &events, now);
+        self.reply(connection, &command, &outcome, &events, now);
         self.events = events;
+        outcome
     }
 
     /// Applies a command and notes it for the log.
@@ -273,12 +290,15 @@ impl Sequencer {
     ) -> Result<Answer, Rejection> {
         events.clear();
         let outcome = self.engine.apply(command, now, events);
+        let is_logged = self.recording == Recording::Logged;
         // The engine changes nothing without an event, so what has none need not be logged.
-        if let Some(first) = events.first() {
+        if let Some(first) = events.first().filter(|_| is_logged) {
             self.record(command, first);
         }
         for event in &*events {
-            self.batch.digest.add(event);
+            if is_logged {
+                self.batch.digest.add(event);
+            }
             self.note(event, now);
         }
         outcome
@@ -286,7 +306,12 @@ impl Sequencer {
 
     /// Takes all of a party's bids back: one command for each auction and each hundred bids, so that a record
     /// belongs to one auction and no command brings about too much.
-    fn cancel_all(&mut self, origin: Origin, party: &Party, auction: Option<AuctionId>, now: TimeUs) {
+    fn cancel_all(
+        &mut self,
+        party: &Party,
+        auction: Option<AuctionId>,
+        now: TimeUs,
+    ) -> Result<Answer, Rejection> {
         let auctions = match auction {
             Some(auction) => vec![auction],
             None => self.active.iter().map(|&(slot, _)| self.engine.auction_id(slot)).collect(),
@@ -313,9 +338,7 @@ impl Sequencer {
             }
         }
         self.events = events;
-        let command = Command::CancelAll { party: party.clone(), auction };
-        let outcome = outcome.map(|bids| Answer::CancelledAll { bids, more: false });
-        self.reply(origin, &command, outcome, &[], now);
+        outcome.map(|bids| Answer::CancelledAll { bids, more: false })
     }
 
     /// Why a command must wait for space on the disk, if it must.
@@ -374,9 +397,9 @@ impl Sequencer {
             wire::record::encode(command, bytes);
             *head = record_hash(*head, stream, continues, &bytes[start..]);
         });
-        if is_last {
-            // The keeper ends only after this thread.
-            let _ = self.keeper.send(Ended { stream, batch: self.batch.number });
+        if let Some(keeper) = self.keeper.as_ref().filter(|_| is_last) {
+            // The keeper ends only after the last turn.
+            let _ = keeper.send(Ended { stream, batch: self.batch.number });
         }
     }
 
@@ -422,39 +445,6 @@ impl Sequencer {
         let terms = self.engine.terms(slot);
         let grids = Grids { tick: terms.tick, lot: terms.lot };
         self.shared.directory.add(DirectoryEntry { slot, id: self.engine.auction_id(slot), grids });
-    }
-
-    /// Puts the state of each auction that changed, or has been silent for a second, into the batch.
-    fn tell_states(&mut self, now: TimeUs) {
-        if self.shared.is_frozen() {
-            self.dirty.clear();
-            return;
-        }
-        self.batch.is_of_memory = true;
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for (slot, told_at) in &self.active {
-            if now.0 - told_at.0 >= STATE_INTERVAL_US && self.engine.status(*slot) == AuctionStatus::Active {
-                dirty.push(*slot);
-            }
-        }
-        dirty.sort_unstable();
-        dirty.dedup();
-        for &slot in &dirty {
-            if !self.engine.status(slot).is_final() {
-                self.tell_state(slot, now);
-            }
-        }
-        for (_, told_at) in self.active.iter_mut().filter(|(slot, told_at)| {
-            now.0 - told_at.0 >= STATE_INTERVAL_US || dirty.binary_search(slot).is_ok()
-        }) {
-            *told_at = now;
-        }
-        dirty.clear();
-        self.dirty = dirty;
-        if !self.active.is_empty() && now.0 - self.logged_at.0 >= SIGN_OF_LIFE_US && self.batch.log.is_empty()
-        {
-            self.batch.log.push(LIFE_STREAM, &[]);
-        }
     }
 
     pub(super) fn finish_turn(&mut self, now: TimeUs) {

@@ -48,6 +48,7 @@ pub(super) struct Shared {
     freeze_reason: Mutex<Option<String>>,
     fault: Mutex<Option<String>>,
     draining: AtomicBool,
+    ended: AtomicBool,
     space: RwLock<Space>,
     wakers: RwLock<Vec<ShardWaker>>,
 }
@@ -62,6 +63,7 @@ impl Shared {
             freeze_reason: Mutex::new(None),
             fault: Mutex::new(None),
             draining: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             space: RwLock::new(Space::Ample),
             wakers: RwLock::new(Vec::new()),
         }
@@ -69,6 +71,13 @@ impl Shared {
 
     pub(super) fn add_waker(&self, waker: ShardWaker) {
         self.wakers.write().push(waker);
+    }
+
+    /// Whether any is left.
+    pub(super) fn remove_waker(&self, waker: &ShardWaker) -> bool {
+        let mut wakers = self.wakers.write();
+        wakers.retain(|known| !Arc::ptr_eq(known, waker));
+        !wakers.is_empty()
     }
 
     pub(super) fn wake_shards(&self) {
@@ -102,6 +111,11 @@ impl Shared {
         self.fault.lock().get_or_insert(reason);
     }
 
+    /// Which assertion failed.
+    pub(super) fn fault(&self) -> Option<String> {
+        self.fault.lock().clone()
+    }
+
     pub(super) fn start_draining(&self) {
         // Relaxed: a mark that stands alone.
         self.draining.store(true, Ordering::Relaxed);
@@ -109,6 +123,17 @@ impl Shared {
 
     pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Nothing more comes; those who wait for something hear of it.
+    pub(super) fn end(&self) {
+        // Release pairs with the Acquire of `is_ended`: who sees the mark finds all that was published.
+        self.ended.store(true, Ordering::Release);
+        self.wake_shards();
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     pub(super) fn set_space(&self, space: Space) {

@@ -32,6 +32,7 @@ pub(super) fn wanted(frame: &Frame<'_>, subscribe: &Subscribe, told_privately: &
         | Delivery::Ending
         | Delivery::Settlers
         | Delivery::Continue
-        | Delivery::Noted => false,
+        | Delivery::Noted
+        | Delivery::Embedders => false,
     }
 }

@@ -17,7 +17,7 @@ use super::peers::{Mail, Peers};
 use super::settings::ServerConfig;
 use super::sockets::SocketSettings;
 use super::threads::Setup;
-use crate::host::Host;
+use crate::host::{Host, ShardWaker};
 use crate::limits::MESSAGE_BYTES_MAX;
 
 /// What clients may send: the protocol's bounds.
@@ -50,6 +50,9 @@ pub enum ServerError {
 
 /// A running server. Dropping it stops it at once.
 pub struct Server {
+    host: Arc<Host>,
+    /// How the host wakes the shards.
+    wakers: Mutex<Vec<ShardWaker>>,
     address: SocketAddr,
     peers: Arc<Peers>,
     totals: Arc<QueueTotals>,
@@ -75,6 +78,8 @@ impl Server {
         let seats = Seats::new(config.connections_max);
         let origins = Arc::new(config.origins);
         let server = Self {
+            host: Arc::clone(&host),
+            wakers: Mutex::default(),
             address,
             peers: Arc::clone(&peers),
             totals: Arc::clone(&totals),
@@ -83,8 +88,9 @@ impl Server {
         };
         for ((shard, listener), (mail, notify)) in (0..shards).zip(listeners).zip(mailboxes) {
             let wake = Arc::clone(&notify);
-            let waker: Arc<dyn Fn() + Send + Sync> = Arc::new(move || wake.notify_one());
+            let waker: ShardWaker = Arc::new(move || wake.notify_one());
             let ring = host.attach(Arc::clone(&waker)).ok_or(ServerError::TooManyShards)?;
+            server.wakers.lock().push(Arc::clone(&waker));
             host.clock().listen(waker);
             let settings = DeskSettings {
                 shard,
@@ -151,6 +157,9 @@ impl Server {
         for thread in self.threads.lock().drain(..) {
             // A shard that panicked has said so; the others must still be waited for.
             let _ = thread.join();
+        }
+        for waker in self.wakers.lock().drain(..) {
+            self.host.leave(&waker);
         }
     }
 

@@ -80,6 +80,14 @@ impl Loaded {
         Ok(loaded)
     }
 
+    /// Reads one table, which errors call by `name`, and nothing else.
+    pub fn from_table(name: &Path, table: &Table) -> Result<Self, ConfigError> {
+        let mut loaded = Self::default();
+        loaded.take_table(name, table)?;
+        loaded.config.check()?;
+        Ok(loaded)
+    }
+
     /// Where a key's value came from.
     pub fn source(&self, name: &str) -> Option<&Source> {
         find(name).map(|at| &self.sources[at])
@@ -115,8 +123,12 @@ impl Loaded {
             path: path.to_owned(),
             why: why.to_string().trim_end().to_owned(),
         })?;
+        self.take_table(path, &table)
+    }
+
+    fn take_table(&mut self, path: &Path, table: &Table) -> Result<(), ConfigError> {
         let mut found = Vec::new();
-        flatten(&table, "", &mut found);
+        flatten(table, "", &mut found);
         for (name, value) in found {
             let at = find(&name).ok_or_else(|| unknown(&name, &path.display().to_string(), Key::dotted))?;
             let origin = Source::File(path.to_owned());

@@ -63,6 +63,7 @@ impl Desk {
                     sockets.tell_when_drained(id);
                 }
             }
+            Delivery::Embedders => {}
             Delivery::Noted => {
                 if let Some(id) = sockets.find(header.connection)
                     && let Some(session) = self.session(id)

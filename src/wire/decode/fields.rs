@@ -195,7 +195,8 @@ pub(super) fn client_bid_id_of<'a>(value: Value<'_, 'a>) -> Read<&'a str> {
     if is_client_bid_id(id) { Ok(id) } else { Err(not_allowed(FIELD, "1 to 64 of A-Z a-z 0-9 _ . : -")) }
 }
 
-pub(super) fn is_client_bid_id(id: &str) -> bool {
+/// Whether this can be a bid's own id: 1 to 64 of `[A-Za-z0-9_.:-]`.
+pub fn is_client_bid_id(id: &str) -> bool {
     (1..=CLIENT_BID_ID_BYTES_MAX).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-'))
 }

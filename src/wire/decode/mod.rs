@@ -17,6 +17,7 @@ mod tree;
 
 pub use bid::{AmendedNumbers, BidNumbers, UnreadableNumbers, lots_at_least, read_amendment, read_bid};
 pub use error::{DecodeError, Fault};
+pub use fields::is_client_bid_id;
 pub use message::{
     AuctionRef, AuctionScope, BidPayload, BidRefText, ChannelRef, ClientBody, ClientMessage, ClientTime,
     NumberText, SettlementRef, SettlementReport, SinceText, SubscribeOptions, SubscribeRequest, Unsupported,

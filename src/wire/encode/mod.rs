@@ -26,7 +26,7 @@ pub use bid::{
 };
 pub use fault::{error, rate_limit};
 pub use market::{order_book_update, price_update};
-pub use notice::{ServerNotice, cancel_on_disconnect, ping, pong, server_notice};
+pub use notice::{ServerNotice, cancel_on_disconnect, host_event, ping, pong, server_notice};
 pub use settlement::{
     Affirmation, CompletedSettlement, StepRequest, settlement, settlement_affirmed, settlement_complete,
     settlement_failed, settlement_progress, settlement_request, settlement_started,

@@ -14,6 +14,12 @@ pub enum ServerNotice {
     },
 }
 
+/// Something of the embedding host's own, for readers in its process; `payload` is JSON.
+pub fn host_event(message: &mut Message, now: TimeUs, payload: &str) {
+    message.begin("host_event", now).raw(payload);
+    message.end_payload();
+}
+
 /// Are you there?
 pub fn ping(message: &mut Message, now: TimeUs) {
     message.begin("ping", now).raw("{}");

@@ -1,0 +1,213 @@
+//! Whose turn it is. The sequencer stands behind one lock; the order of taking it is the order of everything.
+//!
+//! Usually its own thread takes it, for all that waits in the queue. A caller that embeds the host may take it instead
+//! and run a turn on its own thread, which spares it two hand-overs between threads. Either way a turn reads the
+//! clock once, does what is due before anything else, and ends with its batch on the way to the log and the ring.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+use parking_lot::Mutex;
+
+use super::clock::Clock;
+use super::ids::Ids;
+use super::intake::{Inlet, Intake, Outlet};
+use super::request::{Found, Outcome, Query};
+use super::sequencer::Sequencer;
+use super::shared::Shared;
+use crate::engine::{Answer, Command, Engine, Rejection};
+use crate::units::TimeUs;
+
+/// Most requests in one turn.
+const TURN_REQUESTS_MAX: usize = 1024;
+/// A turn ends when its frames take this much.
+const TURN_FRAME_BYTES_MAX: usize = 2 << 20;
+
+/// The sequencer, and what it takes to run it from any thread.
+pub(super) struct Turns {
+    sequencer: Mutex<Sequencer>,
+    clock: Arc<dyn Clock>,
+    shared: Arc<Shared>,
+    /// Wakes the thread when a caller's turn has made something due earlier.
+    nudge: Inlet,
+}
+
+/// Why a turn could not be had, or what it did cannot be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Closed {
+    /// The host was stopped.
+    Stopped,
+    /// The log failed, or an assertion did: nothing is taken any more.
+    Frozen {
+        /// What failed.
+        reason: String,
+    },
+    /// One of them failed under this turn: whether it was carried out shows after a restart.
+    Unknown {
+        /// What failed.
+        reason: String,
+    },
+}
+
+/// Why a wish was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// The market's rules.
+    Rejected(Rejection),
+    /// The host takes no such thing now. For people.
+    Unavailable(&'static str),
+}
+
+/// A caller's turn: the engine is its own until it ends.
+pub struct Turn<'a> {
+    sequencer: &'a mut Sequencer,
+    now: TimeUs,
+}
+
+impl Turn<'_> {
+    /// The time of everything in this turn.
+    pub fn now(&self) -> TimeUs {
+        self.now
+    }
+
+    /// The engine as it is now.
+    pub fn engine(&self) -> &Engine {
+        &self.sequencer.engine
+    }
+
+    /// Carries a wish out. Its ids that are nil are given now.
+    pub fn command(&mut self, command: Command) -> Result<Answer, Refused> {
+        self.sequencer.take_command(command, self.now)
+    }
+
+    /// Answers a question.
+    pub fn ask(&self, query: &Query) -> Result<Found, Rejection> {
+        self.sequencer.find(query, self.now)
+    }
+
+    /// Tells those who follow the ring, and nobody else, something of the caller's own: a JSON value.
+    pub fn announce(&mut self, payload: &str) {
+        self.sequencer.announce(payload, self.now);
+    }
+
+    /// A source of ids that goes on as the host's own would from here.
+    pub fn fork_ids(&self) -> Box<dyn Ids> {
+        self.sequencer.ids.fork()
+    }
+
+    /// Whether the turn has done as much as one should: the rest is better left to another.
+    pub fn is_full(&self) -> bool {
+        self.sequencer.batch.frames.byte_count() > TURN_FRAME_BYTES_MAX
+    }
+}
+
+impl Turns {
+    pub fn new(sequencer: Sequencer, clock: Arc<dyn Clock>, shared: Arc<Shared>, nudge: Inlet) -> Self {
+        Self { sequencer: Mutex::new(sequencer), clock, shared, nudge }
+    }
+
+    /// Runs a turn on the calling thread. When it returns, what the turn did is as durable as the log promises.
+    pub fn enter<T>(&self, work: impl FnOnce(&mut Turn<'_>) -> T) -> Result<T, Closed> {
+        let mut sequencer = self.sequencer.lock();
+        if sequencer.is_over() {
+            return Err(Closed::Stopped);
+        }
+        if let Some(reason) = self.failure(&sequencer) {
+            return Err(Closed::Frozen { reason });
+        }
+        let now = self.clock.now();
+        let turn = AssertUnwindSafe(|| {
+            sequencer.begin_turn(now);
+            sequencer.batch.is_of_memory = true;
+            let value = work(&mut Turn { sequencer: &mut sequencer, now });
+            sequencer.tell_states(now);
+            value
+        });
+        // After a failed assertion nothing of the engine is looked at again.
+        let value = match catch_unwind(turn) {
+            Ok(value) => value,
+            Err(panic) => {
+                sequencer.fail(&*panic);
+                return Err(Closed::Unknown { reason: self.failure(&sequencer).unwrap_or_default() });
+            }
+        };
+        let durable = sequencer.is_committed_elsewhere().then(|| {
+            let (tell, told) = bounded(1);
+            let waiter = Box::new(move |outcome| drop(tell.send(outcome)));
+            sequencer.batch.waiters.push((waiter, Outcome::Done(Answer::Done)));
+            told
+        });
+        sequencer.finish_turn(now);
+        if sequencer.is_due_before_waking() {
+            self.nudge.nudge();
+        }
+        drop(sequencer);
+        let is_durable = durable.is_none_or(|told| matches!(told.recv(), Ok(Outcome::Done(_))));
+        if is_durable && !self.shared.is_frozen() {
+            return Ok(value);
+        }
+        Err(Closed::Unknown { reason: self.shared.freeze_reason().unwrap_or_default() })
+    }
+
+    /// Changes the sequencer between two turns.
+    pub fn adjust<T>(&self, work: impl FnOnce(&mut Sequencer) -> T) -> T {
+        work(&mut self.sequencer.lock())
+    }
+
+    /// Takes turns with what comes through the queue until told to stop; what is in the queue by then is still
+    /// carried out. An assertion that fails on the way is our fault: the thread lives on and says so to everybody.
+    pub fn run(&self, intake: &Outlet) {
+        let mut deadline = self.adjust(Sequencer::fall_asleep);
+        loop {
+            let first = self.wait(intake, deadline);
+            let mut sequencer = self.sequencer.lock();
+            if sequencer.is_faulty {
+                drop(sequencer);
+                return self.run_faulty(intake, first);
+            }
+            let turn = AssertUnwindSafe(|| self.turn(&mut sequencer, intake, first));
+            match catch_unwind(turn) {
+                Ok(is_stopping) if is_stopping && intake.is_empty() => return sequencer.end(),
+                Ok(_) => deadline = sequencer.fall_asleep(),
+                Err(panic) => sequencer.fail(&*panic),
+            }
+        }
+    }
+
+    /// One turn with what waits in the queue; whether it said to stop.
+    fn turn(&self, sequencer: &mut Sequencer, intake: &Outlet, first: Option<Intake>) -> bool {
+        let now = self.clock.now();
+        sequencer.begin_turn(now);
+        let mut is_stopping = first.is_some_and(|first| sequencer.take(first, now));
+        for _ in 0..TURN_REQUESTS_MAX {
+            if sequencer.batch.frames.byte_count() > TURN_FRAME_BYTES_MAX {
+                break;
+            }
+            let Some(next) = intake.try_next() else { break };
+            is_stopping |= sequencer.take(next, now);
+        }
+        sequencer.tell_states(now);
+        sequencer.finish_turn(now);
+        is_stopping
+    }
+
+    fn run_faulty(&self, intake: &Outlet, first: Option<Intake>) {
+        let mut next = first;
+        while !next.is_some_and(|next| self.adjust(|sequencer| sequencer.take_faulty(next))) {
+            next = intake.wait(None);
+        }
+        self.adjust(Sequencer::end);
+    }
+
+    fn wait(&self, intake: &Outlet, deadline: Option<TimeUs>) -> Option<Intake> {
+        let patience = deadline.and_then(|deadline| self.clock.sleep_until(deadline));
+        if patience == Some(Duration::ZERO) { intake.try_next() } else { intake.wait(patience) }
+    }
+
+    /// What failed, if anything did.
+    fn failure(&self, sequencer: &Sequencer) -> Option<String> {
+        if sequencer.is_faulty { self.shared.fault() } else { self.shared.freeze_reason() }
+    }
+}
