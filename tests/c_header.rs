@@ -15,7 +15,21 @@ fn root() -> &'static Path {
 /// The sources in the order in which the header speaks of them.
 fn sources() -> Vec<PathBuf> {
     let ffi = root().join("src/ffi");
-    let named = ["status.rs", "types.rs", "export/library.rs", "export/clear.rs"].map(|name| ffi.join(name));
+    let named = [
+        "status.rs",
+        "types.rs",
+        "live_types.rs",
+        "settlements.rs",
+        "export/library.rs",
+        "export/clear.rs",
+        "export/engine.rs",
+        "export/auction.rs",
+        "export/bid.rs",
+        "export/settlement.rs",
+        "export/subscriber.rs",
+        "export/server.rs",
+    ]
+    .map(|name| ffi.join(name));
     let mut found: BTreeSet<PathBuf> = BTreeSet::new();
     for entry in fs::read_dir(ffi.join("export")).expect("the exports are there") {
         found.insert(entry.expect("a readable entry").path());

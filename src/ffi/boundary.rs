@@ -11,12 +11,15 @@ use std::sync::Arc;
 
 use super::handles::Table;
 use super::status::{
-    Fault, WALRAS_BAD_LENGTH, WALRAS_INTERNAL, WALRAS_NOT_UTF8, WALRAS_NULL_POINTER, WALRAS_OK, walras_status,
+    Fault, WALRAS_BAD_LENGTH, WALRAS_INTERNAL, WALRAS_NOT_UTF8, WALRAS_NULL_POINTER, WALRAS_OK,
+    WALRAS_REENTRANT, walras_status,
 };
 
 thread_local! {
     /// The text of this thread's last error.
     static LAST_ERROR: RefCell<Option<CString>> = const { RefCell::new(None) };
+    /// Whether this thread is inside a function that the library called.
+    static CALLED_BACK: Cell<bool> = const { Cell::new(false) };
     /// The last text that a call of this thread gave.
     static LAST_TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static HAS_ERROR: Cell<bool> = const { Cell::new(false) };
@@ -25,6 +28,9 @@ thread_local! {
 /// Runs one exported call.
 #[inline]
 pub(super) fn call(work: impl FnOnce() -> Result<(), Fault>) -> walras_status {
+    if CALLED_BACK.get() {
+        return fail(Fault::new(WALRAS_REENTRANT, "a wake-up or log function must not call the library"));
+    }
     // Whatever a panic may have left half done belongs to an engine that stops by itself, or to nobody.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(())) => {
@@ -63,6 +69,18 @@ fn forget_error() {
 pub(super) fn last_error() -> *const c_char {
     let found = LAST_ERROR.try_with(|last| last.borrow().as_ref().map(|text| text.as_ptr()));
     found.ok().flatten().unwrap_or(c"".as_ptr())
+}
+
+/// Marks this thread as being inside a function of the host's while `call` runs.
+pub(super) fn call_back<T>(call: impl FnOnce() -> T) -> T {
+    struct Guard(bool);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            CALLED_BACK.set(self.0);
+        }
+    }
+    let _guard = Guard(CALLED_BACK.replace(true));
+    call()
 }
 
 /// The items at `pointer`.
@@ -151,6 +169,18 @@ pub(super) unsafe fn text<'a>(pointer: *const c_char, bytes: u64) -> Result<&'a 
     std::str::from_utf8(bytes).map_err(|error| {
         Fault::new(WALRAS_NOT_UTF8, format!("the text is not UTF-8 at byte {}", error.valid_up_to()))
     })
+}
+
+/// Text in UTF-8, or `None` for null.
+///
+/// # Safety
+/// As for [`items`].
+pub(super) unsafe fn text_if_given<'a>(pointer: *const c_char, bytes: u64) -> Result<Option<&'a str>, Fault> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller's promise is the same.
+    unsafe { text(pointer, bytes) }.map(Some)
 }
 
 /// A place for one result, known not to be null before any work is done.

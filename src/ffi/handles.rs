@@ -20,6 +20,9 @@ const GENERATION_MAX: usize = usize::MAX >> (KIND_BITS + INDEX_BITS);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Terms = 1,
+    Engine = 2,
+    Subscriber = 3,
+    Server = 4,
 }
 
 /// Whether a thing goes on working in the child of a fork.
@@ -146,9 +149,11 @@ mod tests {
     #[test]
     fn stale_foreign_and_invented_handles_are_found_out() {
         let terms: Table<u32> = Table::new(Kind::Terms, Forking::Survives);
+        let engines: Table<u32> = Table::new(Kind::Engine, Forking::Ends);
         let first = terms.insert(1).expect("there is room");
         let second = terms.insert(2).expect("there is room");
         assert_eq!(*terms.find(second).expect("it is there"), 2);
+        assert!(engines.find(first).is_err(), "another kind");
         let held = terms.find(first).expect("it is there");
         assert_eq!(*terms.remove(first).expect("it is there"), 1);
         assert_eq!(*held, 1, "a call under way keeps what it uses");

@@ -1,7 +1,33 @@
-//! The calls to the operating system that the C face needs, all in this file: word of a
-//! fork. Everything else of the library without its server is portable.
+//! The calls to the operating system that the C face needs, all in this file: a descriptor that can be
+//! waited for, and word of a fork. Everything else of the library without its server is portable.
 
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A descriptor that is readable while it is set.
+pub(super) struct Beacon(inner::Beacon);
+
+impl Beacon {
+    /// A beacon that is not set. Fails where the system has none to give, and on Windows.
+    pub fn new() -> io::Result<Self> {
+        inner::Beacon::new().map(Self)
+    }
+
+    /// The descriptor to wait for. It stays ours.
+    pub fn descriptor(&self) -> i32 {
+        self.0.descriptor()
+    }
+
+    /// Makes it readable. Call it only while it is not set.
+    pub fn set(&self) {
+        self.0.set();
+    }
+
+    /// Makes it unreadable. Call it only while it is set.
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+}
 
 /// How often this process is the child of a fork since the library was first used.
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -44,4 +70,82 @@ mod fork {
 pub(super) fn watch_forks() {
     #[cfg(unix)]
     fork::watch();
+}
+
+#[cfg(target_os = "linux")]
+mod inner {
+    use std::io;
+    use std::os::fd::{AsRawFd, OwnedFd};
+
+    use rustix::event::{EventfdFlags, eventfd};
+
+    pub struct Beacon(OwnedFd);
+
+    impl Beacon {
+        pub fn new() -> io::Result<Self> {
+            Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+        }
+
+        pub fn descriptor(&self) -> i32 {
+            self.0.as_raw_fd()
+        }
+
+        pub fn set(&self) {
+            // An eventfd at 0 takes 1; there is nothing to do about any other answer.
+            let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+        }
+
+        pub fn clear(&self) {
+            let _ = rustix::io::read(&self.0, &mut [0_u8; 8]);
+        }
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+mod inner {
+    use std::io::{self, PipeReader, PipeWriter, Read, Write};
+    use std::os::fd::AsRawFd;
+
+    /// A pipe that holds a byte while it is set.
+    pub struct Beacon(PipeReader, PipeWriter);
+
+    impl Beacon {
+        pub fn new() -> io::Result<Self> {
+            let (reader, writer) = io::pipe()?;
+            Ok(Self(reader, writer))
+        }
+
+        pub fn descriptor(&self) -> i32 {
+            self.0.as_raw_fd()
+        }
+
+        pub fn set(&self) {
+            let _ = (&self.1).write(&[1]);
+        }
+
+        pub fn clear(&self) {
+            let _ = (&self.0).read(&mut [0]);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod inner {
+    use std::io;
+
+    pub struct Beacon;
+
+    impl Beacon {
+        pub fn new() -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        pub fn descriptor(&self) -> i32 {
+            -1
+        }
+
+        pub fn set(&self) {}
+
+        pub fn clear(&self) {}
+    }
 }

@@ -133,6 +133,13 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Malformed options or JSON.
+    pub fn invalid(field: &str, why: impl std::fmt::Display) -> Self {
+        Self::new(WALRAS_INVALID_MESSAGE, format!("{field}: {why}"))
+    }
+}
+
 impl From<TermsError> for Fault {
     fn from(error: TermsError) -> Self {
         Self::new(WALRAS_INVALID_MESSAGE, error.to_string())
@@ -153,9 +160,13 @@ impl From<ClearError> for Fault {
 
 impl From<Rejection> for Fault {
     fn from(rejection: Rejection) -> Self {
-        let code = Refusal::of_rejection(&rejection, None).code;
-        Self::new(code.c_status(), rejection.to_string())
+        Self::new(of_rejection(&rejection), rejection.to_string())
     }
+}
+
+/// The status of a refusal.
+pub(super) fn of_rejection(rejection: &Rejection) -> walras_status {
+    Refusal::of_rejection(rejection, None).code.c_status()
 }
 
 impl From<HostError> for Fault {
