@@ -449,7 +449,8 @@ impl Sequencer {
 
     pub(super) fn finish_turn(&mut self, now: TimeUs) {
         if self.batch.is_empty() {
-            return;
+            // Nothing of an empty turn may mark the next one as read from memory: what that refuses is refused for sure.
+            return self.batch.clear();
         }
         self.batch.log.time_us = now.0.cast_unsigned();
         self.batch.log.digest = crate::log::Hash(self.batch.digest.finish());
