@@ -25,7 +25,7 @@ mutable struct Terms
     end
 end
 
-Terms(; keys...) = Terms(JSON.write(keys.data))
+Terms(; keys...) = Terms(JSON.write(values(keys)))
 Terms(keys::Union{NamedTuple,AbstractDict}) = Terms(JSON.write(keys))
 Terms(terms::Terms) = terms
 
@@ -216,12 +216,12 @@ function clear(terms, prices = nothing, quantities = nothing; options...)
 end
 
 """
-    clear_json(auction::AbstractString) -> Dict
+    clear_document(auction::AbstractString) -> Dict
 
 Clears a whole auction given as one JSON document with its bids, exactly as the program `walras clear` does, and gives that
 program's result: every number is an exact decimal text.
 """
-function clear_json(auction_json::AbstractString)
+function clear_document(auction_json::AbstractString)
     text, result, bytes = String(auction_json), Ref{Ptr{UInt8}}(), Ref{UInt64}()
     check(walras_clear_json(text, sizeof(text), result, bytes))
     return JSON.parse(unsafe_string(result[], bytes[]))

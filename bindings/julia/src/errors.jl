@@ -50,6 +50,8 @@ function Base.showerror(io::IO, error::WalrasError)
     print(io, nameof(typeof(error)), " (", error.code, "): ", error.message)
 end
 
+status_name(status) = get(STATUS_NAMES, Int32(status), Symbol("STATUS_", status))
+
 "The exception for a status that is not 0."
 function exception(status::Integer, message::AbstractString)
     kind = status < 100 ? MisuseError :
@@ -57,7 +59,7 @@ function exception(status::Integer, message::AbstractString)
            status < 300 ? NotAllowedError :
            status < 400 ? RefusedError :
            status < 500 ? BusyError : FaultError
-    code = get(STATUS_NAMES, Int32(status), Symbol("STATUS_", status))
+    code = status_name(status)
     return kind(status, code, isempty(message) ? string(code) : message)
 end
 

@@ -106,7 +106,7 @@ end
     @test_throws MisuseError clear(terms, [12.0], [1], bidders = [1, 2])
     @test_throws MisuseError clear(terms, [12.0])
     @test_throws MisuseError clear(terms, [12.0], [1]; prices_ticks = [1200])
-    @test_throws MalformedError clear_json("{")
+    @test_throws MalformedError clear_document("{")
     close(terms)
     close(terms)
     @test_throws MisuseError clear(terms, [12.0], [1])

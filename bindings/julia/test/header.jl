@@ -8,7 +8,7 @@ items(pattern) = filter(!isnothing, map(line -> match(pattern, line), INTERFACE)
 const C_TYPES = Dict(
     "int64_t" => Int64, "uint64_t" => UInt64, "int32_t" => Int32, "uint32_t" => UInt32, "uint16_t" => UInt16,
     "uint8_t" => UInt8, "double" => Float64, "walras_status" => Int32, "char" => UInt8, "void" => Cvoid,
-    "walras_int128" => Walras.Int128Halves,
+    "walras_int128" => Walras.Int128Halves, "walras_id" => Walras.Id,
 )
 
 "The Julia type for a C type, `Ptr{Cvoid}` for handles and functions."

@@ -1,7 +1,8 @@
 # `Pkg.test("Walras")`: needs the built library and the sources around the package, and no network.
 
 using Walras
-using Dates, Random, Sockets, Test
+using Random, Sockets, Test
+using Walras: Dates
 using UUIDs: UUID, uuid4
 
 const ROOT = normpath(joinpath(@__DIR__, "..", "..", ".."))
@@ -13,5 +14,10 @@ const ROOT = normpath(joinpath(@__DIR__, "..", "..", ".."))
     include("header.jl")
     include("vectors.jl")
     include("clear.jl")
+    include("engine.jl")
+    include("events.jl")
+    include("settlement.jl")
+    include("server.jl")
+    include("lifetime.jl")
     include("readme.jl")
 end

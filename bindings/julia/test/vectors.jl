@@ -69,7 +69,7 @@ end
     @test length(vectors) >= 58
     @testset "$(vector["id"])" for vector in vectors
         auction = copy(vector["auction"])
-        document = clear_json(JSON.write(auction))
+        document = clear_document(JSON.write(auction))
         bids = pop!(auction, "bids")
         # The order of names in `net_long` is what numbers them, so the terms are written once.
         terms = Terms(JSON.write(auction))
