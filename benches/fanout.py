@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Measures the fan-out of walras beside its peers, all in one run, with `walras bench`.
+
+    benches/fanout.py [--repeat N] [--only WORDS] [--binary target/release/walras]
+
+Every server runs on the first core and the load generator on the second (`taskset`), so nothing else should run
+meanwhile. Each figure is the median of N runs, servers taking turns. The peers are built from benches/peers: a bare
+write of a ready frame to each socket (`floor`), tokio-tungstenite with tokio's broadcast channel as it comes
+(`broadcast`) and with a small read buffer and one flush for all that waits (`tuned`), and npm's `ws`.
+walras signs everybody in, clears and logs every bid (`--durability os`), and numbers every message; the peers do
+nothing of it. Prints Markdown.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PEERS = ROOT / "benches" / "peers"
+BUILT = ROOT / "target" / "peers"
+SECRET = "a secret for measurements only, 32 bytes and more"
+SERVER_CORE, CLIENT_CORE = "0", "1"
+PARTS = ("fanout", "latency", "pings", "idle", "stalled")
+
+
+def pinned(core, *command):
+    return ["taskset", "-c", core, *map(str, command)]
+
+
+class Server:
+    """A server on a free port, ended by `with`."""
+
+    def __init__(self, name, binary, settings=()):
+        self.folder = tempfile.TemporaryDirectory(prefix="walras-bench-")
+        environment = dict(os.environ, WALRAS_AUTH_HS256_SECRET=SECRET, WALRAS_LOG="error")
+        if name == "walras":
+            command = [binary, "serve", "--listen", "127.0.0.1:0", "--data", self.folder.name + "/data"]
+            command += ["--durability", "os", "--accept-loss", "--drain", "0s", *settings]
+        elif name == "ws":
+            command = ["node", PEERS / "ws" / "server.js"]
+        else:
+            command = [BUILT / "release" / "peers", name]
+        self.process = subprocess.Popen(
+            pinned(SERVER_CORE, *command), env=environment, stdout=subprocess.PIPE, text=True
+        )
+        line = self.process.stdout.readline()
+        self.url = json.loads(line)["ws"] if name == "walras" else f"ws://127.0.0.1:{int(line)}"
+        self.name, self.binary, self.environment = name, binary, environment
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+    def bench(self, *arguments):
+        command = [self.binary, "bench", *arguments, "--url", self.url]
+        command += ["--server-pid", self.process.pid, "--json"]
+        if self.name != "walras":
+            command += ["--token", "any"]
+        done = subprocess.run(pinned(CLIENT_CORE, *command), env=self.environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{self.name} {arguments}: {done.stderr.strip().splitlines()[-1:]}")
+        return json.loads(done.stdout)
+
+
+def medians(arguments, names, bench, keys, settings=()):
+    """For each server the medians of these figures over several runs, each on a new server."""
+    found = {name: [] for name in names}
+    for _ in range(arguments.repeat):
+        for name in names:
+            with Server(name, arguments.binary, settings) as server:
+                found[name].append(server.bench(*bench))
+    return {
+        name: {key: statistics.median(figures[key] for figures in runs) for key in keys}
+        for name, runs in found.items()
+    }
+
+
+def table(head, rows):
+    print("| " + " | ".join(head) + " |")
+    print("|" + "---|" * len(head))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(flush=True)
+
+
+def fanout(arguments):
+    head, rows = ["CPU s per million deliveries"], {}
+    for window in (1, 16):
+        for subscribers in (100, 1000, 5000):
+            head.append(f"{subscribers:,} × {window}")
+            names = ["walras", "floor", "tuned", "ws"] + (["broadcast"] if subscribers == 1000 else [])
+            bench = ["fanout", "--subscribers", subscribers, "--window", window, "--seconds", arguments.seconds]
+            key = "cpu_s_per_million_deliveries"
+            found = medians(arguments, names, bench, [key])
+            for name in ("walras", "floor", "tuned", "broadcast", "ws"):
+                figure = f"{found[name][key]:.2f}" if name in found else ""
+                rows.setdefault(name, [name]).append(figure)
+    table(head, rows.values())
+
+
+def latency(arguments):
+    keys = ["latency_p50_us", "latency_p99_us", "latency_p99_9_us"]
+    rows = []
+    for subscribers, rate in ((1000, 20), (100, 200)):
+        bench = ["fanout", "--subscribers", subscribers, "--rate", rate, "--seconds", arguments.seconds]
+        for name, figures in medians(arguments, ["walras", "tuned", "ws"], bench, keys).items():
+            shown = [f"{figures[key] / 1000:.2f}" for key in keys]
+            rows.append([f"{subscribers:,} subscribers, {rate} bids/s", name, *shown])
+    table(["latency of a delivery, ms", "server", "p50", "p99", "p99.9"], rows)
+
+
+def pings(arguments):
+    keys = ["pings_per_s", "latency_p50_us", "latency_p99_us"]
+    bench = ["pings", "--connections", 64, "--seconds", arguments.seconds]
+    figures = medians(arguments, ["walras"], bench, keys)["walras"]
+    row = [f"{figures['pings_per_s']:,.0f}", f"{figures['latency_p50_us']:.0f}", f"{figures['latency_p99_us']:.0f}"]
+    table(["pings answered a second, 64 connections", "p50 µs", "p99 µs"], [row])
+
+
+def idle(arguments):
+    keys = ["bytes_per_connection", "opened_s"]
+    rows = []
+    for name, subscriptions in (("walras", 1), ("walras", 50), ("tuned", 1), ("broadcast", 1), ("ws", 1)):
+        bench = ["idle", "--connections", arguments.connections, "--subscriptions", subscriptions]
+        figures = medians(arguments, [name], bench, keys)[name]
+        shown = [f"{figures['bytes_per_connection']:,.0f}", f"{figures['opened_s']:.2f}"]
+        rows.append([name, str(subscriptions), *shown])
+    table([f"{arguments.connections:,} idle connections", "subscriptions", "bytes each", "all ready after, s"], rows)
+
+
+def stalled(arguments):
+    keys = ["latency_p50_us", "latency_p99_us", "stalled_closed_4431", "stalled_reset", "stalled_open"]
+    rows = []
+    for count in (0, 10):
+        bench = ["fanout", "--subscribers", 1000, "--rate", 150, "--seconds", "40s", "--stalled", count]
+        wanted = keys if count else keys[:2]
+        figures = medians(arguments, ["walras"], bench, wanted)["walras"]
+        ends = "/".join(f"{figures[key]:.0f}" for key in keys[2:]) if count else ""
+        rows.append([str(count), f"{figures[keys[0]] / 1000:.2f}", f"{figures[keys[1]] / 1000:.2f}", ends])
+    head = ["of 1,000 subscribers read nothing", "p50 of the others, ms", "p99, ms", "closed 4431 / reset / open"]
+    table(head, rows)
+
+
+def build():
+    quiet = {"stdout": subprocess.DEVNULL, "check": True}
+    command = ["cargo", "build", "--release", "--locked", "--target-dir", BUILT]
+    subprocess.run([*command, "--manifest-path", PEERS / "rust" / "Cargo.toml"], **quiet)
+    subprocess.run(["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"], cwd=PEERS / "ws", **quiet)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--binary", default=ROOT / "target" / "release" / "walras", help="the walras to measure")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of which the median is taken")
+    parser.add_argument("--seconds", default="5s", help="length of a run")
+    parser.add_argument("--connections", type=int, default=10_000, help="idle connections")
+    parser.add_argument("--only", default=",".join(PARTS), help="which parts, of " + ",".join(PARTS))
+    arguments = parser.parse_args()
+    build()
+    for part in arguments.only.split(","):
+        if part not in PARTS:
+            sys.exit(f"no such part: {part}")
+        globals()[part](arguments)
+
+
+if __name__ == "__main__":
+    main()
