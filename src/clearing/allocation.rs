@@ -84,8 +84,9 @@ impl Share {
         }
     }
 
-    /// The lots of one bid of the group; never more than it wants.
-    #[inline]
+    /// The lots of one bid of the group; never more than it wants. Not inlined, so that passing over bids that
+    /// are filled whole or not at all stays short.
+    #[inline(never)]
     pub fn lots(&self, wanted_lots: u64, seq: u64) -> u64 {
         match *self {
             Self::All => wanted_lots,

@@ -105,7 +105,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    #[inline]
+    #[inline(always)]
     pub fn fill(&self, bid: &Bid) -> u64 {
         if !self.sells || bid.is_phantom {
             return 0;
@@ -157,7 +157,7 @@ impl Rules {
 impl Clearing {
     /// The lots that one of the bids won. Constant time, but for a search among the bids that caps or the kill
     /// rule touched.
-    #[inline]
+    #[inline(always)]
     pub fn fill(&self, bid: &Bid) -> QuantityLots {
         QuantityLots(self.rules.fill(bid) as i64)
     }

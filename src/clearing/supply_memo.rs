@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::supply::Offered;
 use crate::units::QuantityLots;
 
-/// How many ticks are remembered at most: half a megabyte of them.
-const TICKS_MAX: usize = 65_536;
-/// How many ticks one piece holds: 4 KiB of them.
-const PIECE_TICKS: usize = 512;
+/// How many ticks are remembered at most: eight megabytes of them, if all are asked for.
+const TICKS_MAX: usize = 1 << 20;
+/// How many ticks one piece holds: 8 KiB of them.
+const PIECE_TICKS: usize = 1024;
 
 /// Supply by tick, as far as it is known: 0, or one more than twice the lots, plus one if they are whole.
 #[derive(Debug)]

@@ -187,8 +187,32 @@ fn holds_for_every_clearing(terms: &Terms, bids: &[Bid], clearing: &Clearing) ->
             prop_assert!(lots <= i128::from((cap.0 - held).max(0)), "bidder {bidder} won {lots}");
         }
     }
+    if sells && terms.allocation == Allocation::ProRata && terms.is_ordinary() {
+        shares_are_within_one_lot(bids, clearing)?;
+    }
     if sells && terms.is_ordinary() && terms.allocation != Allocation::ProRataDemand {
         nobody_above_is_left_out_and_no_volume_is_lost(terms, bids, clearing)?;
+    }
+    Ok(())
+}
+
+/// At the margin each limit bid's lots are less than one from its quota of what price takers leave.
+fn shares_are_within_one_lot(bids: &[Bid], clearing: &Clearing) -> Result<(), TestCaseError> {
+    let price = clearing.indicative_price;
+    let margin = || bids.iter().filter(|bid| !bid.is_phantom && clearing.is_at_margin(bid));
+    let to_takers: i64 = margin().filter(|bid| bid.price.is_none()).map(|bid| clearing.fill(bid).0).sum();
+    let limits = || margin().filter(|bid| bid.price.is_some());
+    let wanted: i128 = limits().map(|bid| bid.want.lots_at(price)).sum();
+    for bid in limits().filter(|_| wanted > 0) {
+        let available = BigInt::from(clearing.marginal_available) - to_takers;
+        let quota = BigRational::new(available * bid.want.lots_at(price), wanted.into());
+        let difference = rational(clearing.fill(bid).0) - quota;
+        prop_assert!(
+            difference > rational(-1) && difference < rational(1),
+            "{:?} is {} off",
+            bid,
+            difference
+        );
     }
     Ok(())
 }
