@@ -162,6 +162,8 @@ pub enum Rejection {
     WrongStatus { auction: AuctionId, status: super::AuctionStatus, wish: &'static str },
     #[error("only participants of the settlement may affirm it")]
     NotAParticipant { settlement: SettlementId },
+    #[error("who has to pay in a settlement does not report that it was carried out")]
+    ReportsOnItself { settlement: SettlementId },
     #[error("the hash is not that of this settlement's allocations")]
     WrongHash { settlement: SettlementId, hash: [u8; 32] },
     #[error("the participant has already said the opposite")]

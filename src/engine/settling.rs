@@ -4,7 +4,7 @@ use super::answer::{Answer, Rejection};
 use super::auction::{Auction, Turn};
 use super::command::{AffirmSettlement, ReportSettlement};
 use super::event::{Event, EventAuction, Fact, SettlementChange, SettlementFact};
-use super::ids::{AuctionId, AuctionSlot, SettlementId};
+use super::ids::{AuctionId, AuctionSlot, Party, SettlementId};
 use super::machine::Engine;
 use super::settlement::{Facts, Settlement, Told};
 use super::terms::{SettlementStart, SettlementTerms};
@@ -101,6 +101,14 @@ impl Engine {
         let told = auction.settlement.as_ref()?.told.as_ref()?;
         let place = EventAuction { slot, id: auction.id, offset: told.offset };
         Some(Event { auction: Some(place), at: told.at, fact: Fact::Settlement(told.fact.clone()) })
+    }
+
+    /// Whether a party won something in the sale that is being settled, and so has to pay.
+    pub fn owes(&self, settlement: SettlementId, party: &Party) -> bool {
+        let Some(&slot) = self.settlement_slots.get(&settlement) else { return false };
+        let auction = self.at(slot);
+        let winners = auction.outcome.iter().flat_map(|outcome| &outcome.obligations);
+        winners.into_iter().any(|winner| auction.bidders.of(winner.bidder).party == *party)
     }
 
     /// What the host of an auction's settlement is asked for and has not answered yet. It is the newest event of

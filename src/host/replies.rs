@@ -9,7 +9,7 @@ use super::request::{AmendText, NumberText, Origin, Outcome, Subscribe, Unreadab
 use super::sequencer::Sequencer;
 use crate::engine::{
     AcceptedBid, AmendBid, Answer, AuctionId, AuctionSlot, AuctionStatus, CancelBid, Command, Event, Party,
-    Rejection, SubmitBid,
+    Rejection, ReportSettlement, SubmitBid,
 };
 use crate::units::TimeUs;
 use crate::wire::encode::{
@@ -396,6 +396,27 @@ impl Sequencer {
             current_price: Some(state.current_price),
             ..Figures::new(MessageKind::AuctionUpdate, now)
         }
+    }
+
+    /// Takes a client's word that it has carried a step out, unless it would be acquitting itself.
+    pub(super) fn executor_report(
+        &mut self,
+        origin: Origin,
+        by: &Party,
+        report: ReportSettlement,
+        now: TimeUs,
+    ) {
+        let settlement = report.settlement;
+        let command = Command::ReportSettlement(report);
+        if self.engine.owes(settlement, by) {
+            let outcome = Err(Rejection::ReportsOnItself { settlement });
+            self.reply(origin.connection(), &command, &outcome, &[], now);
+            if let Origin::Waiter(waiter) = origin {
+                self.batch.waiters.push((waiter, Self::outcome(outcome)));
+            }
+            return;
+        }
+        self.command(origin, command, now);
     }
 
     /// Encodes the newest fact of a settlement; `false` where there is none.

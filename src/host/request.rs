@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::frame::ConnectionKey;
 use crate::engine::{
-    Answer, AuctionId, AuctionInfo, BidId, BidRef, BidView, Command, Party, PartyKey, Rejection, ResultPage,
-    SettlementView, SubmitBid,
+    Answer, AuctionId, AuctionInfo, BidId, BidRef, BidView, Command, Party, PartyKey, Rejection,
+    ReportSettlement, ResultPage, SettlementView, SubmitBid,
 };
 use crate::units::{QuantityLots, Reading};
 use crate::wire::{Channel, decode::Unsupported};
@@ -54,6 +54,13 @@ pub enum Body {
     Batch(Vec<BatchBid>),
     /// An amendment: its numbers can be read only once the bid's auction is known.
     Amend(AmendText),
+    /// What a client says that it did as the executor of a settlement: not for those who have to pay in it.
+    Report {
+        /// Who says so.
+        by: Party,
+        /// What.
+        report: ReportSettlement,
+    },
     /// A question.
     Query(Query),
 }

@@ -236,6 +236,7 @@ impl Sequencer {
             Body::Batch(bids) => self.batch_bids(origin, bids, now),
             Body::Unreadable(bid) => self.unreadable(origin, &bid, now),
             Body::Amend(amend) => self.amend(origin, amend, now),
+            Body::Report { by, report } => self.executor_report(origin, &by, report, now),
             Body::Command(command) => self.command(origin, command, now),
         }
     }

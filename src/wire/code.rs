@@ -363,7 +363,7 @@ impl Refusal {
                     d.text("wish", wish);
                 })
             }
-            Rejection::NotAParticipant { settlement } => {
+            Rejection::NotAParticipant { settlement } | Rejection::ReportsOnItself { settlement } => {
                 Self::new(Code::PermissionDenied, said).with(|d| d.id("settlement_id", settlement.0))
             }
             Rejection::WrongHash { settlement, hash } => {

@@ -254,7 +254,7 @@ fn by_rest_it_is_started_affirmed_and_looked_at_with_all_that_is_owed() {
 #[test]
 fn an_executor_that_comes_back_is_asked_again_at_once() {
     let world = world(json!({"executor": "host", "affirm_timeout_ms": 1000}));
-    let _winners = winners(&world, 2);
+    let mut winners = winners(&world, 2);
     let mut watcher = world.subscriber("watcher", "settlement");
     let mut executor = settler(&world, "custodian");
     executor.subscribe("settlement", json!({}));
@@ -273,6 +273,11 @@ fn an_executor_that_comes_back_is_asked_again_at_once() {
         json!({"type": "settlement_report", "settlement_id": SETTLEMENT, "step": step, "ok": ok,
                "gas_used": 21_000, "execution_path": [step]})
     };
+    // Who has to pay may affirm, which needs the same permission, but not say that it has paid.
+    winners[0].say(report("prepare", true));
+    let refused = winners[0].until("error");
+    assert_eq!(refused["error"]["code"], "PERMISSION_DENIED");
+    assert_eq!(refused["error"]["details"], json!({"settlement_id": SETTLEMENT}));
     executor.say(report("prepare", true));
     let commit = executor.until("settlement_request");
     assert_eq!(commit["payload"]["step"], "commit");

@@ -164,14 +164,15 @@ impl Desk {
             }
             ClientBody::SettlementReport(report) => {
                 let Some(settlement) = self.settlement(sockets, asker, &report.settlement) else { return };
-                Command::ReportSettlement(ReportSettlement {
+                let report = ReportSettlement {
                     settlement,
                     step: report.step,
                     ok: report.ok,
                     gas_used: report.gas_used,
                     execution_path: report.execution_path.iter().map(|&step| Arc::from(step)).collect(),
                     reason: report.reason.map(Arc::from),
-                })
+                };
+                return self.submit(sockets, id, correlation, Body::Report { by: party, report });
             }
             _ => return,
         };
