@@ -54,7 +54,7 @@ fn opened(data: &Path) -> Opened {
 
 fn start(data: &Path, snapshot_records: u64) -> Arc<Host> {
     let config = HostConfig { snapshot_records, ..HostConfig::default() };
-    let ids = Box::new(RandomIds);
+    let ids = Box::new(RandomIds::default());
     Host::start(config, opened(data), Arc::new(SystemClock::new()), ids).expect("it starts")
 }
 

@@ -91,7 +91,7 @@ fn start_host(config: &Config, tokens: Tokens) -> Result<Arc<Host>, Failure> {
         },
         ..HostConfig::default()
     };
-    let ids = Box::new(RandomIds);
+    let ids = Box::new(RandomIds::default());
     Host::start(settings, opened, Arc::new(SystemClock::new()), ids).map_err(|why| in_data(&why))
 }
 

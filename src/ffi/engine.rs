@@ -243,7 +243,7 @@ impl Engine {
 fn ids(seed: Option<u64>, begun_at: u64) -> Box<dyn Ids> {
     match seed {
         Some(seed) => Box::new(SeededIds::new(seed ^ begun_at.wrapping_mul(0x9e37_79b9_7f4a_7c15))),
-        None => Box::new(RandomIds),
+        None => Box::new(RandomIds::default()),
     }
 }
 

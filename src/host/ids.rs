@@ -19,34 +19,64 @@ pub trait Ids: Send {
     fn correlation(&mut self) -> Uuid;
     /// A source that goes on as this one would from here; a source that cannot say gives random ones.
     fn fork(&self) -> Box<dyn Ids> {
-        Box::new(RandomIds)
+        Box::new(RandomIds::default())
     }
 }
 
 /// Version 4 UUIDs from the operating system's randomness.
-#[derive(Debug, Default)]
-pub struct RandomIds;
+///
+/// A bid needs two pieces of 16 bytes, and a system call for each would cost more than the bid, so they are drawn many at a
+/// time. What has been given out is wiped. Each source draws its own: a process forked off gets none of its parent's.
+pub struct RandomIds {
+    pool: Box<[[u8; 16]; POOL_PIECES]>,
+    /// Pieces that are left, at the front of the pool.
+    left: usize,
+}
+
+/// 4 KiB.
+const POOL_PIECES: usize = 256;
+
+impl Default for RandomIds {
+    fn default() -> Self {
+        Self { pool: Box::new([[0; 16]; POOL_PIECES]), left: 0 }
+    }
+}
+
+impl RandomIds {
+    fn bytes(&mut self) -> [u8; 16] {
+        if self.left == 0 {
+            // Without randomness there are no ids, and nothing else to do about it.
+            getrandom::fill(self.pool.as_flattened_mut()).expect("the operating system gives random bytes");
+            self.left = POOL_PIECES;
+        }
+        self.left -= 1;
+        std::mem::take(&mut self.pool[self.left])
+    }
+
+    fn uuid(&mut self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.bytes()).into_uuid()
+    }
+}
 
 impl Ids for RandomIds {
     fn auction(&mut self) -> AuctionId {
-        AuctionId(Uuid::new_v4())
+        AuctionId(self.uuid())
     }
 
     fn bid(&mut self) -> BidId {
-        BidId(Uuid::new_v4())
+        BidId(self.uuid())
     }
 
     fn settlement(&mut self) -> SettlementId {
-        SettlementId(Uuid::new_v4())
+        SettlementId(self.uuid())
     }
 
     fn salt(&mut self) -> [u8; 16] {
-        // Two ids' worth of randomness would be needed for 128 full bits; 122 suffice for a blinding salt.
-        *Uuid::new_v4().as_bytes()
+        self.bytes()
     }
 
     fn correlation(&mut self) -> Uuid {
-        Uuid::new_v4()
+        self.uuid()
     }
 }
 
@@ -106,5 +136,31 @@ impl Ids for SeededIds {
 
     fn fork(&self) -> Box<dyn Ids> {
         Box::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn random_ids_are_of_version_4_and_never_the_same() {
+        let (mut ids, mut other) = (RandomIds::default(), RandomIds::default());
+        let mut seen = HashSet::new();
+        for _ in 0..3 * POOL_PIECES {
+            let id = ids.bid().0;
+            assert_eq!((id.get_version_num(), id.get_variant()), (4, uuid::Variant::RFC4122));
+            assert!(seen.insert(id.into_bytes()) && seen.insert(ids.salt()) && seen.insert(other.salt()));
+        }
+    }
+
+    #[test]
+    fn what_was_given_out_is_wiped() {
+        let mut ids = RandomIds::default();
+        let salt = ids.salt();
+        assert!(ids.pool.iter().all(|piece| *piece != salt));
+        assert_eq!(ids.pool.iter().filter(|piece| **piece == [0; 16]).count(), 1);
     }
 }

@@ -110,7 +110,8 @@ fn a_clock_that_was_set_back_an_hour_does_not_turn_time_back() {
     // The run before had a clock an hour ahead.
     let clock = Arc::new(SystemClock::with_wall(ahead));
     let shared: Arc<dyn walras::host::Clock> = clock.clone();
-    let host = Host::start(HostConfig::default(), opened(&place.data()), shared, Box::new(RandomIds));
+    let host =
+        Host::start(HostConfig::default(), opened(&place.data()), shared, Box::new(RandomIds::default()));
     let host = host.expect("it starts");
     let (tell, told) = crossbeam_channel::bounded(1);
     let command = walras::engine::Command::PutPrices {
