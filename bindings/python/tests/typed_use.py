@@ -22,3 +22,19 @@ try:
 except walras.MalformedError as error:
     code: str = error.code
     status: int = error.status
+
+
+async def watch() -> None:
+    with walras.Engine(clock="manual", seed=1) as engine, engine.serve(development=True) as server:
+        auction: walras.Auction = engine.create_auction({"supply": {"type": "fixed", "quantity": 10}})
+        receipt: walras.Receipt = auction.submit("ann", Decimal("1.5"), 2, client_bid_id="a")
+        answers: walras.Submitted = auction.submit_many(["a", "b"], numpy.ones(2), [1.0, 2], path=True)
+        refusals: dict[int, str] = answers.refused
+        state: walras.State = auction.state()
+        current: Decimal | None = state.current_price
+        url: str = server.url
+        async for event in engine.events(["bids"]):
+            kind: str = event.kind
+            party: str | None = event.party
+        for event in auction.events():
+            print(event.kind)

@@ -1,14 +1,9 @@
-"""The numbers, structs and signatures of ``include/walras.h``, as ctypes wants them.
-
-A test compares all of them with the header. Arrays and texts are passed as addresses with lengths; handles as plain
-numbers.
-"""
+"""The numbers and structs of ``include/walras.h``. A test compares all of them with the header."""
 
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
-from typing import Any
+from ctypes import c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
 
 ABI_VERSION = 1
 
@@ -25,6 +20,46 @@ MARK_REFUSAL = 15
 MARK_AT_MARGIN = 16
 MARK_KILLED = 32
 REFUSALS = ("", "not_a_multiple", "invalid", "needs_positive_reserve", "below_min_quantity", "below_reserve")
+
+# "No moment" and "as it is" are the same number in the header.
+NO_TIME = NO_PRICE
+UNCHANGED = NO_PRICE
+
+BID_AT_MARGIN = 4
+AUCTION_STATUSES = ("scheduled", "active", "halted", "completed", "cancelled")
+BID_STATUSES = ("pending", "cancelled", "filled", "partial", "unfilled", "killed")
+STANDINGS = ("above", "at_margin", "below")
+READINESSES = ("ready", "low_space", "full", "frozen", "faulty", "draining")
+DURABILITIES = ("fsync", "os", "memory")
+WHICH_BIDS = ("all", "live", "won")
+STEPS = ("prepare", "commit", "abort")
+EVENTS = {
+    "other": 0,
+    "auction_created": 1,
+    "auction_update": 2,
+    "auction_complete": 3,
+    "auction_cancelled": 4,
+    "bid_accepted": 5,
+    "bid_rejected": 7,
+    "bid_cancelled": 8,
+    "bid_amended": 9,
+    "settlement_started": 10,
+    "settlement_progress": 11,
+    "settlement_request": 12,
+    "settlement_complete": 13,
+    "settlement_failed": 14,
+    "price_update": 15,
+    "order_book_update": 16,
+    "host": 17,
+}
+EVENT_NAMES = {number: name for name, number in EVENTS.items()}
+EVENT_IS_PHANTOM = 1
+EVENT_IS_MARGINAL = 2
+EVENT_IS_ABOVE = 4
+EVENT_IS_AT_MARGIN = 8
+EVENT_IS_BELOW = 16
+EVENT_IS_PRIORITY_KEPT = 32
+EVENT_IS_LAST = 256
 
 STATUSES = {
     "OK": 0,
@@ -72,12 +107,6 @@ BID_NOT_FOUND = STATUSES["BID_NOT_FOUND"]
 SETTLEMENT_NOT_FOUND = STATUSES["SETTLEMENT_NOT_FOUND"]
 
 
-class Int128(ctypes.Structure):
-    """``walras_int128``."""
-
-    _fields_ = [("low", c_uint64), ("high", c_int64)]
-
-
 class Grids(ctypes.Structure):
     """``walras_grids``."""
 
@@ -86,6 +115,15 @@ class Grids(ctypes.Structure):
         ("lot_mantissa", c_int64),
         ("tick_scale", c_uint32),
         ("lot_scale", c_uint32),
+    ]
+
+
+class Int128(ctypes.Structure):
+    """``walras_int128``."""
+
+    _fields_ = [
+        ("low", c_uint64),
+        ("high", c_int64),
     ]
 
 
@@ -147,27 +185,171 @@ class Clearing(ctypes.Structure):
     ]
 
 
-_HANDLE_OUT = POINTER(c_void_p)
-# Texts come back as an address and a length, so that ctypes makes no copy up to the first zero.
-_TEXT_OUT = (POINTER(c_void_p), POINTER(c_uint64))
+class EngineStatus(ctypes.Structure):
+    """``walras_engine_status``."""
 
-FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "walras_abi_version": (c_uint32, []),
-    "walras_version": (c_char_p, []),
-    "walras_last_error": (c_char_p, []),
-    "walras_steps_from_floats": (c_int32, [c_int64, c_uint32, c_uint32, c_void_p, c_uint64, c_void_p]),
-    "walras_terms_new": (c_int32, [c_char_p, c_uint64, _HANDLE_OUT]),
-    "walras_terms_free": (c_int32, [c_void_p]),
-    "walras_terms_grids": (c_int32, [c_void_p, POINTER(Grids), POINTER(c_int64)]),
-    "walras_terms_supply": (c_int32, [c_void_p, c_void_p, c_uint64, c_void_p]),
-    "walras_clear": (c_int32, [c_char_p, c_uint64, POINTER(Bids), POINTER(Fills), POINTER(Clearing)]),
-    "walras_clear_with": (c_int32, [c_void_p, POINTER(Bids), POINTER(Fills), POINTER(Clearing)]),
-    "walras_clear_many": (
-        c_int32,
-        [c_void_p, c_uint64, c_void_p, POINTER(Bids), c_uint32, POINTER(Fills), c_void_p],
-    ),
-    "walras_clear_json": (c_int32, [c_char_p, c_uint64, *_TEXT_OUT]),
-}
+    _fields_ = [
+        ("readiness", c_int32),
+        ("durability", c_int32),
+        ("now_us", c_int64),
+        ("auction_count", c_uint64),
+    ]
+
+
+class Id(ctypes.Structure):
+    """``walras_id``."""
+
+    _fields_ = [
+        ("bytes", c_uint8 * 16),
+    ]
+
+
+class AuctionState(ctypes.Structure):
+    """``walras_auction_state``."""
+
+    _fields_ = [
+        ("status", c_int32),
+        ("outcome", c_int32),
+        ("offset", c_uint64),
+        ("at_us", c_int64),
+        ("ends_at_us", c_int64),
+        ("current_price_ticks", c_int64),
+        ("next_price_ticks", c_int64),
+        ("supply_lots", c_int64),
+        ("matched_lots", c_int64),
+        ("demand_above_lots", c_int64),
+        ("demand_at_or_above_lots", c_int64),
+        ("marginal_demand_lots", c_int64),
+        ("marginal_available_lots", c_int64),
+        ("total_quantity_lots", c_int64),
+        ("bid_count", c_uint64),
+        ("phantom_count", c_uint64),
+    ]
+
+
+class Result(ctypes.Structure):
+    """``walras_result``."""
+
+    _fields_ = [
+        ("clearing_price_ticks", c_int64),
+        ("allocated_lots", c_int64),
+        ("bid_count", c_uint64),
+        ("total_quantity_lots", c_int64),
+        ("revenue", Int128),
+        ("ended_at_us", c_int64),
+    ]
+
+
+class BidRow(ctypes.Structure):
+    """``walras_bid_row``."""
+
+    _fields_ = [
+        ("bid", Id),
+        ("client_bid_id", c_uint8 * 64),
+        ("price_ticks", c_int64),
+        ("quantity_lots", c_int64),
+        ("filled_lots", c_int64),
+        ("payment", Int128),
+        ("at_us", c_int64),
+        ("offset", c_uint64),
+        ("status", c_int32),
+        ("flags", c_uint32),
+        ("bidder", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class Receipt(ctypes.Structure):
+    """``walras_receipt``."""
+
+    _fields_ = [
+        ("bid", Id),
+        ("offset", c_uint64),
+        ("at_us", c_int64),
+        ("current_price_ticks", c_int64),
+        ("standing", c_int32),
+        ("status", c_int32),
+        ("is_repeated", c_uint32),
+        ("priority_kept", c_uint32),
+    ]
+
+
+class Orders(ctypes.Structure):
+    """``walras_orders``."""
+
+    _fields_ = [
+        ("count", c_uint64),
+        ("prices_ticks", c_void_p),
+        ("quantities_lots", c_void_p),
+        ("flags", c_void_p),
+        ("party_count", c_uint64),
+        ("parties", c_void_p),
+        ("party_offsets", c_void_p),
+        ("party_indexes", c_void_p),
+        ("client_bid_ids", c_void_p),
+        ("client_bid_id_offsets", c_void_p),
+    ]
+
+
+class Answers(ctypes.Structure):
+    """``walras_answers``."""
+
+    _fields_ = [
+        ("statuses", c_void_p),
+        ("bids", c_void_p),
+        ("offsets", c_void_p),
+        ("path_prices_ticks", c_void_p),
+        ("path_demand_above_lots", c_void_p),
+    ]
+
+
+class BidView(ctypes.Structure):
+    """``walras_bid_view``."""
+
+    _fields_ = [
+        ("bid", Id),
+        ("auction", Id),
+        ("price_ticks", c_int64),
+        ("quantity_lots", c_int64),
+        ("filled_lots", c_int64),
+        ("payment", Int128),
+        ("current_price_ticks", c_int64),
+        ("at_us", c_int64),
+        ("offset", c_uint64),
+        ("status", c_int32),
+        ("standing", c_int32),
+    ]
+
+
+class WhatIf(ctypes.Structure):
+    """``walras_what_if``."""
+
+    _fields_ = [
+        ("count", c_uint64),
+        ("prices_ticks", c_void_p),
+        ("quantities_lots", c_void_p),
+        ("without_count", c_uint64),
+        ("without", c_void_p),
+    ]
+
+
+class Event(ctypes.Structure):
+    """``walras_event``."""
+
+    _fields_ = [
+        ("kind", c_uint32),
+        ("flags", c_uint32),
+        ("auction", Id),
+        ("subject", Id),
+        ("party_key", Id),
+        ("offset", c_uint64),
+        ("at_us", c_int64),
+        ("price_ticks", c_int64),
+        ("quantity_lots", c_int64),
+        ("current_price_ticks", c_int64),
+        ("json", c_void_p),
+        ("json_bytes", c_uint64),
+    ]
 
 
 def int128(value: Int128) -> int:

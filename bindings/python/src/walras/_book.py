@@ -43,7 +43,7 @@ class Book:
         self.sequences = None if sequences is None else _columns.whole(sequences, "Q", "sequences")
         self.labels: list[Any] | None = None
         self.bidders = None if bidders is None else self._bidders(bidders)
-        self.flags = None if phantom is None else _columns.whole(_as_bytes(phantom), "B", "phantom")
+        self.flags = None if phantom is None else _columns.whole(_columns.flags(phantom), "B", "phantom")
         self._check_lengths()
 
     def _wants(
@@ -156,13 +156,6 @@ class Book:
         if self.bidders is not None:
             table["bidder"] = [self.bidder(number) for number in self.bidders.values]
         return table
-
-
-def _as_bytes(phantom: Any) -> Any:
-    numpy = _columns.numpy()
-    if numpy and isinstance(phantom, numpy.ndarray):
-        return phantom.astype(bool).view("uint8")
-    return array.array("B", [bool(flag) for flag in phantom])
 
 
 def _pairs(units: Iterable[int]) -> Buffer:

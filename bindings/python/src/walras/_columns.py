@@ -305,3 +305,26 @@ def field_pairs(structs: Any, name: str) -> Any:
     size, start = ctypes.sizeof(structs._type_), getattr(structs._type_, name).offset
     bytes_of = numpy().frombuffer(structs, "uint8").reshape(len(structs), size)
     return numpy().ascontiguousarray(bytes_of[:, start : start + 16]).view("uint64").reshape(2 * len(structs))
+
+
+def field_bytes(structs: Any, name: str) -> list[bytes]:
+    """One member of every struct as its bytes."""
+    size, start = ctypes.sizeof(structs._type_), getattr(structs._type_, name).offset
+    extent = getattr(structs._type_, name).size
+    raw = bytes(structs)
+    return [raw[place + start : place + start + extent] for place in range(0, len(raw), size)]
+
+
+def each_number(steps: Any, grids: Sequence[Grid]) -> Array:
+    """Whole steps as floats, each on its own grid, NaN for none."""
+    if len(set(grids)) == 1:
+        return numbers_or_nan(steps, grids[0])
+    pairs = zip(map(int, steps), grids)
+    return column([math.nan if step <= _abi.OFF_GRID_STEP else _nearest(step, grid) for step, grid in pairs], "d")
+
+
+def flags(phantom: Any) -> Any:
+    """True and false as bytes of 1 and 0."""
+    if numpy() and isinstance(phantom, numpy().ndarray):
+        return phantom.astype(bool).view("uint8")
+    return array.array("B", [bool(flag) for flag in phantom])

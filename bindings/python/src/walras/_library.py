@@ -10,8 +10,10 @@ import ctypes
 import os
 import pathlib
 import sys
+from typing import Any
 
 from . import _abi
+from ._functions import FUNCTIONS
 from .errors import error_for
 
 _NAMES = {"win32": "walras.dll", "darwin": "libwalras.dylib"}
@@ -37,7 +39,7 @@ def _load() -> ctypes.CDLL:
         raise ImportError(
             f"the library at {place} has version {version} of the interface, this package needs {_abi.ABI_VERSION}"
         )
-    for name, (result, arguments) in _abi.FUNCTIONS.items():
+    for name, (result, arguments) in FUNCTIONS.items():
         function = getattr(library, name)
         function.restype = result
         function.argtypes = arguments
@@ -57,3 +59,18 @@ def library_version() -> str:
     """The version of the loaded library, such as ``"0.1.0"``."""
     version: bytes = lib.walras_version()
     return version.decode()
+
+
+def text_of(call: Any, *arguments: Any) -> str:
+    """The text that a call gives through its last two outputs."""
+    text, length = ctypes.c_void_p(), ctypes.c_uint64()
+    check(call(*arguments, text, length))
+    return ctypes.string_at(text.value or 0, length.value).decode()
+
+
+def text_in(text: str | None) -> tuple[bytes | None, int]:
+    """A text as two arguments of a call; ``None`` as null."""
+    if text is None:
+        return None, 0
+    encoded = text.encode()
+    return encoded, len(encoded)

@@ -17,6 +17,8 @@ Number = Union[int, float, str, Decimal, Fraction]
 
 ROUNDINGS = {"refuse": 0, "down": 1, "nearest": 2}
 
+# A float whose steps may be tried with floats alone.
+_NEAR_MAX = float(1 << 53)
 # Wide enough for any product of a step and a count, so that nothing here is ever rounded.
 _EXACT = decimal.Context(prec=120, traps=[decimal.InvalidOperation, decimal.Inexact])
 
@@ -46,6 +48,13 @@ class Grid(NamedTuple):
         A float counts as the shortest decimal that reads as it, in 15 digits where that has more: programs write
         ``0.1 + 0.2`` for 0.3.
         """
+        if type(value) is float and self.scale <= 22:
+            # Both sides of the division are exact, so its result is the float nearest to the decimal.
+            near = value * 10**self.scale / self.mantissa
+            if abs(near) < _NEAR_MAX:
+                found: int = round(near)
+                if abs(found * self.mantissa) < 1 << 53 and found * self.mantissa / 10**self.scale == value:
+                    return found
         exact: Fraction = exactly(value) * 10**self.scale / self.mantissa
         if exact.denominator == 1:
             return exact.numerator

@@ -59,10 +59,6 @@ class FaultError(WalrasError):
     """900 to 999: a fault of the library, the disk or the system. What was asked may or may not have happened."""
 
 
-class OverrunWarning(UserWarning):
-    """A subscriber was too slow, and events were lost to it."""
-
-
 _RANGES: dict[int, type[WalrasError]] = {
     0: MisuseError,
     1: MalformedError,
