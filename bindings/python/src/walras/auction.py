@@ -121,7 +121,7 @@ class Auction:
         )  # fmt: skip
         count = orders.count
         statuses, ids, offsets = _columns.room("i", count), _columns.room("B", 16 * count), _columns.room("Q", count)
-        paths = [_columns.room("q", count) for _ in range(2)] if path else [None, None]
+        paths: list[_columns.Buffer | None] = [_columns.room("q", count) if path else None for _ in range(2)]
         answers = _abi.Answers(statuses.address, ids.address, offsets.address, *map(_columns.at, paths))
         accepted = ctypes.c_uint64()
         check(lib.walras_bids_submit(self._handle, self._raw_id, orders.struct(), answers, accepted))
