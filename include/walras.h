@@ -23,6 +23,9 @@
 // Price of a bid that takes any price: a price taker. Only where the terms allow it.
 #define WALRAS_NO_PRICE INT64_MIN
 
+// Price or quantity that is on no step of its grid, in whole steps: a sale refuses the bid as it would a float off the grid.
+#define WALRAS_OFF_GRID_STEP -9223372036854775807
+
 // Flag of a bid: it only takes part in price discovery.
 #define WALRAS_BID_PHANTOM 1
 

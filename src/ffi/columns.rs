@@ -8,16 +8,13 @@ use super::doubles::Floats;
 use super::sale::refused_bid;
 use super::status::{Fault, WALRAS_BAD_ARGUMENT, WALRAS_NULL_POINTER};
 use super::types::{
-    WALRAS_BID_MARGINAL, WALRAS_BID_PHANTOM, WALRAS_NO_PRICE, WALRAS_REFUSED_BELOW_MIN_QUANTITY,
-    WALRAS_REFUSED_BELOW_RESERVE, WALRAS_REFUSED_INVALID, WALRAS_REFUSED_NEEDS_POSITIVE_RESERVE,
-    WALRAS_REFUSED_NOT_A_MULTIPLE, walras_bids, walras_int128,
+    WALRAS_BID_MARGINAL, WALRAS_BID_PHANTOM, WALRAS_NO_PRICE, WALRAS_OFF_GRID_STEP,
+    WALRAS_REFUSED_BELOW_MIN_QUANTITY, WALRAS_REFUSED_BELOW_RESERVE, WALRAS_REFUSED_INVALID,
+    WALRAS_REFUSED_NEEDS_POSITIVE_RESERVE, WALRAS_REFUSED_NOT_A_MULTIPLE, walras_bids, walras_int128,
 };
 use crate::clearing::{Bid, BidSource, Want};
 use crate::units::{Grid, Money, PriceTicks, QuantityLots};
 use crate::wire::terms::SaleTerms;
-
-/// What a float that is on no step becomes; below any price that is one.
-const OFF_GRID: i64 = i64::MIN + 1;
 
 /// Bids of one sale, or of many behind each other.
 #[derive(Clone)]
@@ -221,12 +218,12 @@ impl Judge {
             && quantity > 0
             && quantity >= self.min_quantity
             && (price >= self.lowest || price == WALRAS_NO_PRICE)
-            && price != OFF_GRID;
+            && price != WALRAS_OFF_GRID_STEP;
         if is_fine { 0 } else { self.code_of_odd(price, quantity, budget) }
     }
 
     fn code_of_odd(&self, price: i64, quantity: i64, budget: i128) -> u8 {
-        if price == OFF_GRID || quantity == OFF_GRID {
+        if price == WALRAS_OFF_GRID_STEP || quantity == WALRAS_OFF_GRID_STEP {
             return WALRAS_REFUSED_NOT_A_MULTIPLE;
         }
         if price < 0 && price != WALRAS_NO_PRICE {
@@ -292,7 +289,7 @@ unsafe fn steps<'a>(
                 let step = |&float: &f64| match on_grid.steps(float) {
                     Some(steps) => steps,
                     None if float.is_nan() => WALRAS_NO_PRICE,
-                    None => OFF_GRID,
+                    None => WALRAS_OFF_GRID_STEP,
                 };
                 Ok(Cow::Owned(items(floats, count)?.iter().map(step).collect()))
             }

@@ -2,6 +2,8 @@
 
 /// Price of a bid that takes any price: a price taker. Only where the terms allow it.
 pub const WALRAS_NO_PRICE: i64 = i64::MIN;
+/// Price or quantity that is on no step of its grid, in whole steps: a sale refuses the bid as it would a float off the grid.
+pub const WALRAS_OFF_GRID_STEP: i64 = -9_223_372_036_854_775_807;
 /// Flag of a bid: it only takes part in price discovery.
 pub const WALRAS_BID_PHANTOM: u32 = 1;
 /// Flag of a bid: the bidder's own analytics mark, stored and echoed, never used.
