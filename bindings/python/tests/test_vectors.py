@@ -90,3 +90,14 @@ def test_a_vector_holds_as_a_document(vector):
                 assert Fraction(award["quantity"]) == Fraction(quantity), f"{key}.{name}"
         else:
             assert same(expected, result[key]), f"{key}: {expected} expected, {result[key]} found"
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["id"])
+def test_columns_and_documents_agree_on_every_payment(vector):
+    columns, document = by_columns(vector["auction"]), walras.clear_document(vector["auction"])
+    unit = Fraction(columns.terms.money.step)
+    for bid, units in zip(vector["auction"]["bids"], columns.payments_units):
+        paid = Fraction(document["allocations"].get(bid["id"], {"payment": 0})["payment"])
+        # Where an average price leaves a fraction, columns have it rounded down.
+        assert paid - (0 if columns.payments_are_exact else unit) <= int(units) * unit <= paid, bid["id"]
+    assert same(document["outcome"], columns.outcome)

@@ -228,6 +228,15 @@ def wide(raw: Any, count: int) -> Any:
     return signed
 
 
+def times(values: Any, factor: int) -> Any:
+    """Whole numbers times one: as int64 where all fit, else as Python's whole numbers."""
+    if numpy() and isinstance(values, numpy().ndarray):
+        fits = int(values.max(initial=0)) * factor < 1 << 63
+        return values * factor if fits else values.astype(object) * factor
+    products = [value * factor for value in values]
+    return array.array("q", products) if max(products, default=0) < 1 << 63 else products
+
+
 _MASK = (1 << 64) - 1
 
 

@@ -52,17 +52,17 @@ def clear(
         terms, prices, quantities, prices_ticks=prices_ticks, quantities_lots=quantities_lots, budgets=budgets,
         sequences=sequences, bidders=bidders, phantom=phantom, rounding=rounding,
     )  # fmt: skip
-    lots, payments = _columns.room("q", book.count), _columns.room("Q", 2 * book.count)
-    marks = _columns.room("B", book.count)
+    lots, marks = _columns.room("q", book.count), _columns.room("B", book.count)
+    payments = _room_for_payments(terms, book.count)
     winners = book.count if terms.document.get("money_unit") is not None else 0
     by_bidder = [_columns.room("I", winners), _columns.room("q", winners), _columns.room("Q", 2 * winners)]
     fills = _abi.Fills(
-        lots.address, payments.address, marks.address, winners, *(column.address for column in by_bidder)
+        lots.address, _columns.at(payments), marks.address, winners, *(column.address for column in by_bidder)
     )
     figures = _abi.Clearing()
     check(lib.walras_clear_with(terms._handle, book.struct(), fills, figures))
     bidder_columns = tuple(column.values for column in by_bidder)
-    return Clearing(book, figures, lots.values, payments.values, marks.values, bidder_columns)
+    return Clearing(book, figures, lots.values, payments and payments.values, marks.values, bidder_columns)
 
 
 def clear_many(
@@ -101,16 +101,21 @@ def clear_many(
     if places.count == 0:
         raise ValueError("there is one offset more than sales: none at all cannot be")
     count = places.count - 1
-    lots, payments = _columns.room("q", book.count), _columns.room("Q", 2 * book.count)
-    marks = _columns.room("B", book.count)
+    lots, marks = _columns.room("q", book.count), _columns.room("B", book.count)
+    payments = _room_for_payments(terms, book.count)
     figures = (_abi.Clearing * count)()
-    fills = _abi.Fills(lots.address, payments.address, marks.address, 0, None, None, None)
+    fills = _abi.Fills(lots.address, _columns.at(payments), marks.address, 0, None, None, None)
     check(
         lib.walras_clear_many(
             terms._handle, count, places.address, book.struct(), threads, fills, ctypes.addressof(figures)
         )
     )
-    return Clearings(book, places.values, figures, lots.values, payments.values, marks.values)
+    return Clearings(book, places.values, figures, lots.values, payments and payments.values, marks.values)
+
+
+def _room_for_payments(terms: Terms, count: int) -> _columns.Buffer | None:
+    """Memory for payments, if they are more than the one price times what each bid has won."""
+    return _columns.room("Q", 2 * count) if terms.document.get("price_rule") == "pay_as_bid" else None
 
 
 def clear_document(document: Mapping[str, Any] | str) -> dict[str, Any]:

@@ -153,7 +153,11 @@ class Clearing:
     @functools.cached_property
     def payments_units(self) -> Array:
         """What each bid pays, in whole tick × lot units: int64, or Python's whole numbers where those are too small."""
-        return _columns.wide(self._payments, self._book.count)  # type: ignore[no-any-return]
+        if self._payments is None:
+            units: Array = _columns.times(self.quantities_lots, self.price_ticks or 0)
+        else:
+            units = _columns.wide(self._payments, self._book.count)
+        return units
 
     @functools.cached_property
     def payments(self) -> Array:
@@ -272,7 +276,7 @@ class Clearings(Sequence[Clearing]):
             self._book.part(start, stop),
             self._figures[index],
             self.quantities_lots[part],
-            self._payments[2 * start : 2 * stop],
+            None if self._payments is None else self._payments[2 * start : 2 * stop],
             self.marks[part],
         )
 
