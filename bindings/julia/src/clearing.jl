@@ -140,8 +140,10 @@ function number_column(name, step, numbers, steps, rounding)
     (numbers === nothing) == (steps === nothing) &&
         misuse(:BAD_ARGUMENT, "give the $name either in units or in steps")
     steps === nothing || return convert(Vector{Int64}, steps), nothing
-    rounding == :refuse && eltype(numbers) <: AbstractFloat && return nothing, convert(Vector{Float64}, numbers)
-    return steps_of(step, numbers, rounding), nothing
+    rounding == :refuse || return steps_of(step, numbers, rounding), nothing
+    # Off the grid is the one bid's refusal.
+    eltype(numbers) <: Union{Integer,Rational} || return nothing, convert(Vector{Float64}, numbers)
+    return Int64[something(exact_steps(step, number, ROUNDINGS.refuse), OFF_GRID_STEP) for number in numbers], nothing
 end
 
 "Without a price is not a number for the library; in steps there is a step of its own for it."
@@ -195,7 +197,7 @@ units (`48.5`), or in whole steps with the other form. `Vector{Float64}` and `Ve
 - `sequences`: time priorities, lower first; without it the position.
 - `budgets`: money in tick × lot units; a bid with a budget above 0 has quantity 0 and wants what the money buys.
 - `flags`: `BID_PHANTOM`, `BID_MARGINAL`.
-- `rounding`: what happens to floats off the grid. `:refuse` refuses that bid (see [`refused`](@ref)), `:down` takes the
+- `rounding`: what happens to numbers off the grid. `:refuse` refuses that bid (see [`refused`](@ref)), `:down` takes the
   step below, `:nearest` the nearest.
 
 A bid that the sale cannot take is refused and the rest clears. Throws [`MalformedError`](@ref) for terms that make no

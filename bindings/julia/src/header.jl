@@ -26,6 +26,7 @@ numbered(prefix, names, first = 0) = [header_name(prefix, name) => first + index
 const NUMBERS = Pair{Symbol,Int}[
     :OK => 0,
     :NO_PRICE => NO_PRICE,
+    :OFF_GRID_STEP => OFF_GRID_STEP,
     :NO_TIME => NO_TIME,
     :UNCHANGED => UNCHANGED,
     :BID_PHANTOM => BID_PHANTOM,

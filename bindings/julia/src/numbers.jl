@@ -3,6 +3,9 @@
 "What a price-taking bid has for a price in ticks."
 const NO_PRICE = typemin(Int64)
 
+"What a number on no step has for steps where one bid is refused and not the whole call."
+const OFF_GRID_STEP = typemin(Int64) + 1
+
 """
     Grids
 
@@ -85,24 +88,28 @@ function steps_of(step::Step, numbers::Vector{Float64}, rounding::Symbol)
     return steps
 end
 
-steps_of(step::Step, numbers::AbstractVector{<:Union{Integer,Rational}}, rounding::Symbol) =
-    Int64[exact_steps(step, number, rounding_number(rounding)) for number in numbers]
+function steps_of(step::Step, numbers::AbstractVector{<:Union{Integer,Rational}}, rounding::Symbol)
+    mode = rounding_number(rounding)
+    return refuse_off_grid(step, numbers, [something(exact_steps(step, number, mode), OFF_GRID_STEP) for number in numbers])
+end
 
 steps_of(step::Step, numbers::AbstractVector, rounding::Symbol) = steps_of(step, Vector{Float64}(numbers), rounding)
 
 steps_of(step::Step, number::Real, rounding::Symbol) = steps_of(step, [number], rounding)[1]
 
+"How many steps an exact number is, `nothing` where that is no number of steps."
 function exact_steps(step, number, rounding)
     steps = Rational{BigInt}(number) / exact(step)
     if denominator(steps) != 1
-        rounding == ROUNDINGS.refuse && off_grid(step, number)
-        mode = rounding == ROUNDINGS.down ? RoundDown : RoundNearest
-        steps = round(steps, mode)
+        rounding == ROUNDINGS.refuse && return nothing
+        steps = round(steps, rounding == ROUNDINGS.down ? RoundDown : RoundNearest)
     end
     whole = numerator(steps)
-    NO_PRICE < whole <= typemax(Int64) || off_grid(step, number)
-    return Int64(whole)
+    return OFF_GRID_STEP < whole <= typemax(Int64) ? Int64(whole) : nothing
 end
 
-@noinline off_grid(step, number) =
-    throw(MalformedError(101, :OFF_GRID, "$number is no multiple of $(decimal(step, 1))"))
+function refuse_off_grid(step, numbers, steps)
+    place = findfirst(==(OFF_GRID_STEP), steps)
+    place === nothing && return steps
+    throw(MalformedError(101, :OFF_GRID, "$(numbers[place]) is no multiple of $(decimal(step, 1))"))
+end

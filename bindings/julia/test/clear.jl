@@ -81,7 +81,9 @@ end
     @test clear(terms, [15.006], [10], rounding = :down).price_ticks == 1500
     @test clear(terms, [15006 // 1000], [10], rounding = :nearest).price_ticks == 1501
     @test clear(terms, [0.07 + 14], [10]).price_ticks == 1407
-    @test_throws MalformedError clear(terms, [15006 // 1000], [10])
+    @test refused(clear(terms, [15006 // 1000, 14], [10, 1 // 2])) == (bid = [1, 2], code = [:not_a_multiple, :not_a_multiple])
+    @test refused(clear(terms, [big(10)^30, 14], [10, 10])) == (bid = [1], code = [:not_a_multiple])
+    @test_throws MalformedError clear(terms, [big(10)^30, 14], [10, 10], rounding = :down)
     @test_throws MalformedError clear(terms, [Inf, 12.0], [10, 10], rounding = :down)
     @test_throws MisuseError clear(terms, prices, lots, rounding = :up)
 end
