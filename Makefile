@@ -2,13 +2,13 @@
 # `make test` sets up what it needs (a Python virtual environment, npm packages) and runs everything; nothing is
 # skipped: what cannot run fails.
 
-.PHONY: test test-rust test-loom test-clients test-python test-julia autobahn setup setup-python setup-node setup-julia clean
+.PHONY: test test-rust test-loom test-clients test-c test-python test-julia autobahn setup setup-python setup-node setup-julia clean
 
 PYTHON ?= python3
 VENV := .venv
 STAMPS := target/setup
 
-test: test-rust test-loom test-clients test-python test-julia
+test: test-rust test-loom test-clients test-c test-python test-julia
 
 test-rust:
 	cargo test --locked
@@ -22,6 +22,10 @@ test-loom:
 test-clients: setup
 	cargo build --locked
 	$(VENV)/bin/python -m pytest -q tests/clients
+
+# The C interface as C and C++ programs meet it, under valgrind too, and the library without its server.
+test-c:
+	bindings/c/run_tests.sh
 
 # The Python package from its wheel, in an environment of its own that is made anew each time.
 PYTHON_PACKAGE_VENV := target/python-package

@@ -233,6 +233,24 @@
 // The step that lets the holds go.
 #define WALRAS_STEP_ABORT 2
 
+// Nothing is reported.
+#define WALRAS_LOG_OFF 0
+
+// Faults alone.
+#define WALRAS_LOG_ERROR 1
+
+// And what needs somebody's attention.
+#define WALRAS_LOG_WARN 2
+
+// And what happens seldom.
+#define WALRAS_LOG_INFO 3
+
+// And what is of use to developers.
+#define WALRAS_LOG_DEBUG 4
+
+// And everything else.
+#define WALRAS_LOG_TRACE 5
+
 // Off the grid is refused with `WALRAS_OFF_GRID`.
 #define WALRAS_ROUND_REFUSE 0
 
@@ -241,6 +259,9 @@
 
 // Off the grid goes to the nearest step; of two equally near ones to the even.
 #define WALRAS_ROUND_NEAREST 2
+
+// The version of the interface that this header describes; see `walras_abi_version`.
+#define WALRAS_ABI_VERSION 1
 
 // A number of a bid that stays as it is.
 #define WALRAS_UNCHANGED INT64_MIN
@@ -726,6 +747,19 @@ const char *walras_version(void);
 // What went wrong in this thread's last call, for people; empty if nothing did. Ends with a zero. Valid until the
 // thread's next call into the library; the statuses alone are enough to act on.
 const char *walras_last_error(void);
+
+// Reports what happens inside the library, from `level` (`WALRAS_LOG_…`) on; at first nothing is reported. Lines go to standard
+// error, or with `function` to that: `function(argument, level, line)`, the line ending with a zero and valid during the
+// call. The function is called by whatever thread has something to say, the engine's own among them. It must not block, and
+// must not call this library (`WALRAS_REENTRANT`). When this call returns, no thread is inside the function that was set before.
+//
+// Pointers:
+// `function` is null or may be called with `argument` from any thread until another one is set.
+walras_status walras_log_set(uint32_t level,
+                             void (*function)(void*,
+                                              uint32_t,
+                                              const char*),
+                             void *argument);
 
 // Puts floats on the grid of the step `mantissa / 10^scale`: `steps_out[i]` is how many steps `floats[i]` is. A float that
 // is not the nearest one to any multiple of the step is treated as `rounding` (`WALRAS_ROUND_…`) says. Without rounding

@@ -20,6 +20,7 @@ fn sources() -> Vec<PathBuf> {
         "types.rs",
         "live_types.rs",
         "settlements.rs",
+        "log.rs",
         "export/library.rs",
         "export/clear.rs",
         "export/engine.rs",

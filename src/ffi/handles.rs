@@ -92,40 +92,32 @@ impl<T> Table<T> {
         let Some((place, thing)) = place.and_then(|place| Some((place, place.thing.as_ref()?))) else {
             return Err(bad_handle());
         };
-        if self.forking == Forking::Ends && place.forks != platform::forks() {
-            return Err(Fault::new(
-                WALRAS_FORKED,
-                "the handle belongs to the process this one was forked from",
-            ));
-        }
+        self.check_process(place)?;
         Ok(Arc::clone(thing))
     }
 
-    /// Takes a thing out of the table: its handle means nothing from now on.
+    /// Takes a thing out of the table: its handle means nothing from now on. What belongs to the parent of this
+    /// process stays: its threads are not here, so nothing may wait for them, or close what they share.
     pub fn remove(&self, handle: usize) -> Result<Arc<T>, Fault> {
         let (index, generation) = self.parts(handle)?;
         let mut inner = self.inner.write();
         let place = inner.places.get_mut(index).filter(|place| place.generation == generation);
-        let Some((place, thing)) = place.and_then(|place| place.thing.take().map(|thing| (place, thing)))
-        else {
-            return Err(bad_handle());
-        };
-        let is_foreign = self.forking == Forking::Ends && place.forks != platform::forks();
+        let place = place.filter(|place| place.thing.is_some()).ok_or_else(bad_handle)?;
+        self.check_process(place)?;
+        let thing = place.thing.take().ok_or_else(bad_handle)?;
         // A place whose generations are used up is never used again.
         if place.generation < GENERATION_MAX {
             place.generation += 1;
             inner.free.push(index);
         }
-        drop(inner);
-        if is_foreign {
-            // Its threads are the parent's: nothing here may wait for them, or close what they share.
-            std::mem::forget(thing);
-            return Err(Fault::new(
-                WALRAS_FORKED,
-                "the handle belongs to the process this one was forked from",
-            ));
-        }
         Ok(thing)
+    }
+
+    fn check_process(&self, place: &Place<T>) -> Result<(), Fault> {
+        if self.forking == Forking::Survives || place.forks == platform::forks() {
+            return Ok(());
+        }
+        Err(Fault::new(WALRAS_FORKED, "the handle belongs to the process this one was forked from"))
     }
 
     fn parts(&self, handle: usize) -> Result<(usize, usize), Fault> {

@@ -8,9 +8,6 @@ use super::export::{WALRAS_ROUND_DOWN, WALRAS_ROUND_NEAREST, WALRAS_ROUND_REFUSE
 use super::status::{Fault, WALRAS_BAD_ARGUMENT, WALRAS_NULL_POINTER, WALRAS_OFF_GRID};
 use crate::units::{Decimal, Grid};
 
-/// Grows with every change of a signature, a number or a layout.
-pub(super) const ABI_VERSION: u32 = 1;
-
 /// The package's version.
 pub(super) const VERSION: &CStr = {
     let with_zero = concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes();

@@ -21,6 +21,7 @@ mod export;
 mod handles;
 mod library;
 mod live_types;
+mod log;
 mod platform;
 mod sale;
 #[cfg(feature = "server")]
@@ -35,6 +36,9 @@ mod types;
 
 pub use export::*;
 pub use live_types::*;
+pub use log::{
+    WALRAS_LOG_DEBUG, WALRAS_LOG_ERROR, WALRAS_LOG_INFO, WALRAS_LOG_OFF, WALRAS_LOG_TRACE, WALRAS_LOG_WARN,
+};
 pub use settlements::{WALRAS_STEP_ABORT, WALRAS_STEP_COMMIT, WALRAS_STEP_PREPARE};
 pub use status::*;
 pub use types::*;

@@ -1,5 +1,6 @@
 //! The C face as tests call it: handles that free themselves, texts and arrays of Rust.
 #![allow(dead_code, reason = "each test uses some of it")]
+#![allow(unsafe_code, reason = "the calls of C are unsafe by nature")]
 
 use std::ffi::{CStr, c_char};
 use std::ptr::{null, null_mut};

@@ -4,6 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "ffi")]
+#[path = "../ffi_support/mod.rs"]
+mod ffi_support;
 #[path = "../guide/mod.rs"]
 mod guide;
 #[path = "../ordered_json/mod.rs"]
@@ -17,6 +20,8 @@ mod boundary;
 mod channels;
 mod codes;
 mod echoes;
+#[cfg(feature = "ffi")]
+mod embedded;
 mod ends;
 mod faults;
 mod frames;
