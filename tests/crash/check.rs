@@ -58,8 +58,11 @@ fn end_all(address: SocketAddr, operator: &mut Operator) -> Vec<Value> {
         for auction in auctions.iter().filter(|auction| is_running(auction)) {
             operator.end(address, auction_id(auction), "close", "completed").expect("it lives");
         }
+        // What was still running in this list is looked at again, in a list that shows its end.
         let open = auctions.iter().find(|auction| {
-            auction["status"] != "cancelled" && !is_settled(address, &operator.token, auction_id(auction))
+            is_running(auction)
+                || auction["status"] != "cancelled"
+                    && !is_settled(address, &operator.token, auction_id(auction))
         });
         let Some(open) = open else { return auctions };
         assert!(Instant::now() < deadline, "{open} ends and settles");
