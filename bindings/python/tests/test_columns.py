@@ -212,6 +212,17 @@ many = walras.clear_many(terms, [12.5, 11.0], [200, 200], offsets=[0, 1, 2])
 assert list(many.figures()["price"]) == [12.5, 11.0]
 assert many.figures()["revenue"] == array.array("d", [1250.0, 1100.0])
 assert result._repr_svg_().startswith("<svg")
+with walras.Engine(clock="manual", seed=1) as engine, engine.events() as events:
+    auction = engine.create_auction(terms)
+    answers = auction.submit_many(["a", "b"], [15, 12], [60, 60], path=True)
+    assert list(answers.path) == [10.0, 12.0] and answers.refused == {} and None not in answers.bids
+    auction.submit_many("c", array.array("d", [11.0, 9.0]), array.array("q", [5, 5]))
+    assert auction.what_if([13], [10])["filled"] == array.array("d", [10.0])
+    assert auction.curve()["demand"] == array.array("d", [125.0, 120.0, 60.0])
+    auction.close()
+    assert auction.allocations()["payment"] == array.array("d", [720.0, 480.0])
+    assert events.events("bid_accepted")["party"] == ["a", "b", "c"]
+    assert auction._repr_svg_().startswith("<svg")
 assert "numpy" not in [name for name, module in sys.modules.items() if module]
 """
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 
 import pytest
 
@@ -37,6 +38,23 @@ def test_there_is_one_version():
 def test_nothing_else_is_needed():
     required = importlib.metadata.requires("walras") or []
     assert all("extra ==" in requirement for requirement in required)
+
+
+def test_a_source_distribution_carries_the_crate(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path]
+    subprocess.run(build, cwd=PACKAGE, check=True, capture_output=True, timeout=60)
+    with tarfile.open(next(tmp_path.glob("walras-*.tar.gz"))) as archive:
+        names = archive.getnames()
+        archive.extractall(tmp_path)
+    top = names[0].split("/")[0]
+    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.rs")}
+    assert sources and {f"{top}/crate/{source}" for source in sources} <= set(names)
+    assert {f"{top}/hatch_build.py", f"{top}/src/walras/py.typed", f"{top}/crate/Cargo.lock"} <= set(names)
+    # All that the manifest names is there: cargo reads it.
+    crate = tmp_path / top / "crate"
+    command = ["cargo", "metadata", "--no-deps", "--locked", "--offline", "--format-version", "1"]
+    done = subprocess.run(command, cwd=crate, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("what", [["--package", "walras"], [str(PACKAGE / "tests" / "typed_use.py")]], ids=["package", "use"])
