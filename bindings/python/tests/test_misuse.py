@@ -173,3 +173,16 @@ def test_a_program_that_closes_nothing_ends_in_good_order():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=os.environ)
     assert done.returncode == 0 and "Error" not in done.stderr, done.stderr
+
+
+def test_the_library_reports_when_asked(tmp_path):
+    code = "import sys, walras; walras.log(sys.argv[1]); walras.Engine(sys.argv[2]).close()"
+    said = {}
+    for level in ("off", "info"):
+        command = [sys.executable, "-c", code, level, tmp_path / level]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        said[level] = done.stderr
+    assert said["off"] == "" and "the log is replayed" in said["info"]
+    with pytest.raises(ValueError):
+        walras.log("loud")

@@ -7,7 +7,7 @@ ticks and lots inside, ``Decimal`` for single figures, float64 columns for array
 
 from __future__ import annotations
 
-from ._library import library_version
+from ._library import library_version, log
 from ._numbers import Grid
 from .auction import Auction, Submitted
 from .clearing import clear, clear_document, clear_many
@@ -60,5 +60,6 @@ __all__ = [
     "clear_document",
     "clear_many",
     "library_version",
+    "log",
     "token",
 ]

@@ -32,6 +32,7 @@ STANDINGS = ("above", "at_margin", "below")
 READINESSES = ("ready", "low_space", "full", "frozen", "faulty", "draining")
 DURABILITIES = ("fsync", "os", "memory")
 WHICH_BIDS = ("all", "live", "won")
+LOG_LEVELS = ("off", "error", "warn", "info", "debug", "trace")
 STEPS = ("prepare", "commit", "abort")
 EVENTS = {
     "other": 0,

@@ -35,6 +35,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "walras_abi_version": (c_uint32, []),
     "walras_version": (c_char_p, []),
     "walras_last_error": (c_char_p, []),
+    "walras_log_set": (c_int32, [c_uint32, c_void_p, c_void_p]),
     "walras_steps_from_floats": (c_int32, [c_int64, c_uint32, c_uint32, c_void_p, c_uint64, c_void_p]),
     "walras_terms_new": (c_int32, [*_TEXT_IN, _HANDLE_OUT]),
     "walras_terms_free": (c_int32, [c_void_p]),

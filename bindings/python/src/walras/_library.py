@@ -55,6 +55,17 @@ def check(status: int) -> None:
         raise error_for(status, lib.walras_last_error().decode("utf-8", "replace"))
 
 
+def log(level: str) -> None:
+    """Reports on standard error what happens inside the library: ``"error"``, ``"warn"``, ``"info"``, ``"debug"``, ``"trace"``,
+    or nothing, ``"off"``, as at first.
+
+    The lines come from the library's own threads and do not pass through Python's ``logging``.
+    """
+    if level not in _abi.LOG_LEVELS:
+        raise ValueError(f"a level is one of {_abi.LOG_LEVELS}, not {level!r}")
+    check(lib.walras_log_set(_abi.LOG_LEVELS.index(level), None, None))
+
+
 def library_version() -> str:
     """The version of the loaded library, such as ``"0.1.0"``."""
     version: bytes = lib.walras_version()

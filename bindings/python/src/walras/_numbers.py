@@ -48,11 +48,15 @@ class Grid(NamedTuple):
         A float counts as the shortest decimal that reads as it, in 15 digits where that has more: programs write
         ``0.1 + 0.2`` for 0.3.
         """
+        if type(value) is int:
+            found, rest = divmod(value * 10**self.scale, self.mantissa)
+            if rest == 0:
+                return found
         if type(value) is float and self.scale <= 22:
             # Both sides of the division are exact, so its result is the float nearest to the decimal.
             near = value * 10**self.scale / self.mantissa
             if abs(near) < _NEAR_MAX:
-                found: int = round(near)
+                found = round(near)
                 if abs(found * self.mantissa) < 1 << 53 and found * self.mantissa / 10**self.scale == value:
                     return found
         exact: Fraction = exactly(value) * 10**self.scale / self.mantissa
