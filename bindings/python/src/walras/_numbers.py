@@ -49,14 +49,14 @@ class Grid(NamedTuple):
         ``0.1 + 0.2`` for 0.3.
         """
         if type(value) is int:
-            found, rest = divmod(value * 10**self.scale, self.mantissa)
-            if rest == 0:
-                return found
+            units: int = value * 10**self.scale
+            if units % self.mantissa == 0:
+                return units // self.mantissa
         if type(value) is float and self.scale <= 22:
             # Both sides of the division are exact, so its result is the float nearest to the decimal.
             near = value * 10**self.scale / self.mantissa
             if abs(near) < _NEAR_MAX:
-                found = round(near)
+                found: int = round(near)
                 if abs(found * self.mantissa) < 1 << 53 and found * self.mantissa / 10**self.scale == value:
                     return found
         exact: Fraction = exactly(value) * 10**self.scale / self.mantissa
