@@ -20,6 +20,7 @@ export Receipt, submit!, submit_steps!, submit_many!, amend!, cancel_all!, bid, 
 export Event, EventReader, events, payload, read_events, read_table, table
 export settlement, start_settlement!, affirm!, report!, execute_settlements
 export Server, port, url, http, connections, token
+export log_level!
 export WalrasError, MisuseError, MalformedError, NotAllowedError, RefusedError, BusyError, FaultError
 
 include("json.jl")

@@ -2,6 +2,7 @@
 
 @function_of_library Ptr{UInt8} walras_version()
 @function_of_library Ptr{UInt8} walras_last_error()
+@function_of_library Int32 walras_log_set(level::UInt32, log::Ptr{Cvoid}, argument::Ptr{Cvoid})
 @function_of_library Int32 walras_steps_from_floats(
     mantissa::Int64, scale::UInt32, rounding::UInt32, floats::Ptr{Float64}, count::UInt64, steps_out::Ptr{Int64})
 

@@ -25,6 +25,7 @@ numbered(prefix, names, first = 0) = [header_name(prefix, name) => first + index
 "Numbers by the header's names, without their common prefix; the statuses are in `STATUS_NAMES`."
 const NUMBERS = Pair{Symbol,Int}[
     :OK => 0,
+    :ABI_VERSION => ABI_VERSION,
     :NO_PRICE => NO_PRICE,
     :OFF_GRID_STEP => OFF_GRID_STEP,
     :NO_TIME => NO_TIME,
@@ -38,6 +39,7 @@ const NUMBERS = Pair{Symbol,Int}[
     numbered("OUTCOME_", OUTCOMES)...,
     numbered("REFUSED_", REFUSALS, 1)...,
     numbered("ROUND_", keys(ROUNDINGS))...,
+    numbered("LOG_", keys(LOG_LEVELS))...,
     numbered("ENGINE_", READINESS)...,
     numbered("DURABILITY_", DURABILITIES)...,
     numbered("AUCTION_", AUCTION_STATUSES)...,

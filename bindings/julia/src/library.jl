@@ -70,3 +70,17 @@ function load(path = library_path())
     LOADED_FROM[] = path
     return
 end
+
+const LOG_LEVELS = (off = UInt32(0), error = UInt32(1), warn = UInt32(2), info = UInt32(3), debug = UInt32(4), trace = UInt32(5))
+
+"""
+    log_level!(level::Symbol)
+
+From which level on the library reports what happens inside it, on standard error: `:off` (at first), `:error`, `:warn`, `:info`,
+`:debug` or `:trace`.
+"""
+function log_level!(level::Symbol)
+    haskey(LOG_LEVELS, level) || misuse(:BAD_ARGUMENT, "a level is one of $(join(keys(LOG_LEVELS), ", ")), not :$level")
+    # Lines come from the library's threads, where no Julia code may run, so there is no function for them here.
+    check(walras_log_set(LOG_LEVELS[level], C_NULL, C_NULL))
+end
