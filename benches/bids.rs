@@ -1,10 +1,10 @@
 //! Durable bids over WebSockets, end to end: the real server as a process, its log on a real disk, clients on the same
 //! machine.
 //!
-//! `cargo bench --bench bids -- [FOLDER]`, the folder being on the disk to be measured. First as many bids a second as
-//! go through, each connection keeping some unanswered; then how long an acknowledgement takes at 1,000 bids a
-//! second, counted from the moment the bid was due. The baseline is a plain file on the same disk: one write and one
-//! `fdatasync` at the same rate. Every answer counted is a `bid_accepted`; in the end the log is asked how many
+//! `cargo bench --bench bids -- [FOLDER]`, the folder being on the disk to be measured. First how long an acknowledgement
+//! takes at 1,000 bids a second, counted from the moment the bid was due; beside it what one write and one
+//! `fdatasync` of a plain file on the same disk take, as often as that disk can up to the same rate. Then as many
+//! bids a second as go through, each connection keeping some unanswered. Every answer counted is a `bid_accepted`; in the end the log is asked how many
 //! bids it holds.
 
 use std::fs::File;
@@ -37,9 +37,14 @@ fn main() {
     let folder = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let place = tempfile::tempdir_in(folder).expect("a folder to write to");
     let data = place.path().join("data");
-    let mut server = Server::start(&data);
+    let server = Server::start(&data);
     create_auction(server.address);
-    let mut accepted = 0;
+    let plain = plain_file(place.path());
+    let acks = paced(server.address);
+    say(format!("at {PACED_PER_SECOND}/s, {PACED_CONNECTIONS} connections, {} s:", PACED.as_secs()));
+    say(format!("  plain write and fdatasync   {}", told(&plain)));
+    say(format!("  bid to acknowledgement      {}", told(&acks)));
+    let mut accepted = acks.len();
     for _ in 0..ROUNDS {
         let (count, elapsed) = flood(server.address);
         accepted += count;
@@ -48,14 +53,7 @@ fn main() {
             "{CONNECTIONS} connections, {UNANSWERED} unanswered on each: {per_second:.0} durable bids/s"
         ));
     }
-    let plain = plain_file(place.path());
-    let acks = paced(server.address);
-    accepted += acks.len();
-    say(format!("at {PACED_PER_SECOND}/s, {PACED_CONNECTIONS} connections, {} s:", PACED.as_secs()));
-    say(format!("  plain write and fdatasync   {}", told(&plain)));
-    say(format!("  bid to acknowledgement      {}", told(&acks)));
-    server.process.kill().expect("it runs");
-    server.process.wait().expect("it ends");
+    drop(server);
     let dump = Command::new(BINARY).args(["log", "dump"]).arg(&data).output().expect("it runs");
     let held = String::from_utf8_lossy(&dump.stdout).matches(r#""kind":"submit_bid""#).count() as u64;
     assert!(held >= accepted, "{accepted} bids were acknowledged, and the log holds {held}");
@@ -69,7 +67,8 @@ struct Server {
 impl Server {
     fn start(data: &Path) -> Self {
         let mut command = Command::new(BINARY);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--set", "log=error", "--data"]).arg(data);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--set", "log=error"]);
+        command.args(["--set", "limits.bids_per_auction=100000000", "--data"]).arg(data);
         command.env("WALRAS_AUTH_HS256_SECRET", SECRET).stdout(Stdio::piped());
         let mut process = command.spawn().expect("it starts");
         let mut line = String::new();
@@ -77,6 +76,13 @@ impl Server {
         let ready: Value = serde_json::from_str(&line).expect("it serves");
         let address = ready["http"].as_str().and_then(|url| url.strip_prefix("http://")).expect("an address");
         Self { process, address: address.parse().expect("an address") }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.kill().expect("it was not waited for");
+        self.process.wait().expect("it ends");
     }
 }
 
@@ -179,15 +185,25 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds in order")
 }
 
-/// Calls `work` at its share of the rate and notes, in microseconds, how long after its moment each was done.
-fn at_rate(per_second: u32, mut work: impl FnMut(u32)) -> Histogram<u64> {
+/// From when the time of a piece of work is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Since {
+    /// When it was due: what waits behind it waits too.
+    Due,
+    /// When it was begun.
+    Begun,
+}
+
+/// Calls `work` at its share of the rate and notes how long each took, in microseconds.
+fn at_rate(per_second: u32, from: Since, mut work: impl FnMut(u32)) -> Histogram<u64> {
     let mut took = histogram();
     let begun = Instant::now();
     for number in 0..per_second * PACED.as_secs() as u32 {
         let due = begun + Duration::from_secs(1) * number / per_second;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let start = if from == Since::Due { due } else { Instant::now() };
         work(number);
-        took.record(due.elapsed().as_micros() as u64).expect("within bounds");
+        took.record(start.elapsed().as_micros() as u64).expect("within bounds");
     }
     took
 }
@@ -198,7 +214,7 @@ fn paced(address: SocketAddr) -> Histogram<u64> {
             std::thread::spawn(move || {
                 let mut socket = connect(address, &format!("paced-{number}"));
                 std::thread::sleep(Duration::from_millis(u64::from(number)));
-                at_rate(PACED_PER_SECOND / PACED_CONNECTIONS, |number| {
+                at_rate(PACED_PER_SECOND / PACED_CONNECTIONS, Since::Due, |number| {
                     socket.send(bid(number)).expect("it lives");
                     read_acceptance(&mut socket);
                 })
@@ -217,7 +233,7 @@ fn plain_file(folder: &Path) -> Histogram<u64> {
     let file = File::create_new(folder.join("plain")).expect("made");
     file.write_all_at(&vec![0; 16 << 20], 0).expect("written");
     file.sync_all().expect("synced");
-    at_rate(PACED_PER_SECOND, |number| {
+    at_rate(PACED_PER_SECOND, Since::Begun, |number| {
         file.write_all_at(&[1; 320], u64::from(number) * 320).expect("written");
         file.sync_data().expect("synced");
     })

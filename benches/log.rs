@@ -1,8 +1,8 @@
 //! How many records a second become durable, beside a plain file and, if built with it, a database; and how long a
 //! start takes.
 //!
-//! `cargo bench --bench log -- [FOLDER [throughput|recovery]]`, the folder being on the disk to be measured
-//! (by default the system's temporary one). With `RUSTFLAGS="--cfg walras_fjall"` the
+//! `cargo bench --bench log -- [FOLDER [throughput [BATCH]|recovery]]`, the folder being on the disk to be measured
+//! (by default the system's temporary one), BATCH one of the sizes of a batch alone. With `RUSTFLAGS="--cfg walras_fjall"` the
 //! database fjall runs along. Every contender is first asked to give back what it was
 //! given. The rounds of all contenders alternate, so that a disk that changes its mood
 //! changes it for all; the figure is the median round.
@@ -37,7 +37,8 @@ fn main() {
     let place = tempfile::tempdir_in(folder).expect("a folder to write to");
     let asked = |part| arguments.get(1).is_none_or(|only| only == part);
     if asked("throughput") {
-        throughput(place.path());
+        let size = arguments.get(2).map(|size| size.parse().expect("a size of a batch"));
+        throughput(place.path(), size);
     }
     if asked("recovery") {
         recovery(place.path());
@@ -388,7 +389,7 @@ fn round(contender: &mut dyn Contender, records: &[[u8; RECORD_BYTES]]) -> Round
     Round { records_per_second, commits }
 }
 
-fn throughput(place: &Path) {
+fn throughput(place: &Path, only: Option<usize>) {
     say(format!("durable records of {RECORD_BYTES} bytes a second, median of {ROUND_COUNT} rounds"));
     for (index, mut contender) in contenders(&place.join("check")).into_iter().enumerate() {
         let name = contender.name();
@@ -396,7 +397,7 @@ fn throughput(place: &Path) {
         records.chunks(100 + index).for_each(|batch| contender.commit(batch));
         assert_eq!(contender.check(), 3_000, "{name} gives back what it was given");
     }
-    for size in BATCH_SIZES {
+    for size in BATCH_SIZES.into_iter().filter(|size| only.is_none_or(|only| only == *size)) {
         let folder = place.join(size.to_string());
         let mut contenders = contenders(&folder);
         let records: Vec<_> = (0..size as u64).map(record).collect();
