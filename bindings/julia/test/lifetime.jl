@@ -109,6 +109,14 @@ end
     end
 end
 
+@testset "the library says nothing unless it is asked to" begin
+    program(level) = "using Walras; log_level!($(repr(level))); Engine(close, data = mktempdir())"
+    @test run_program(program(:warn)) == (0, "")
+    code, output = run_program(program(:info))
+    @test code == 0 && occursin("INFO", output)
+    @test code_of(() -> log_level!(:loud)) == :BAD_ARGUMENT
+end
+
 @testset "the library is found, or it is said why not" begin
     @test isfile(Walras.library_path())
     withenv("WALRAS_LIBRARY" => "/nowhere/libwalras.so") do
