@@ -81,6 +81,7 @@ impl Totals {
 
 impl Auction {
     /// Appends an event and returns its number.
+    #[inline(always)]
     pub(super) fn tell(&mut self, turn: &mut Turn<'_>, fact: Fact) -> u64 {
         self.offset += 1;
         let auction = EventAuction { slot: self.slot, id: self.id, offset: self.offset };
@@ -173,6 +174,7 @@ impl Auction {
     }
 
     /// A bid as it is now, at the present price.
+    #[inline(always)]
     pub(super) fn fact(&self, index: u32) -> BidFact {
         let wanted = self.bids.wanted(index);
         BidFact {
@@ -189,6 +191,7 @@ impl Auction {
     }
 
     /// A bid's acceptance as it was first answered.
+    #[inline(always)]
     pub(super) fn accepted(&self, index: u32, duplicate: bool) -> AcceptedBid {
         let first = self.bids.wanted_first(index);
         AcceptedBid {

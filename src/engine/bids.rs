@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::column::Column;
 use super::event::Standing;
 use super::ids::BidId;
 use crate::clearing;
@@ -67,22 +68,22 @@ pub(super) struct Cancelled {
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bids {
-    pub(super) ids: Vec<BidId>,
-    pub(super) bidders: Vec<u32>,
-    pub(super) quantities: Vec<QuantityLots>,
+    pub(super) ids: Column<BidId>,
+    pub(super) bidders: Column<u32>,
+    pub(super) quantities: Column<QuantityLots>,
     /// 0 for a price taker.
-    pub(super) prices: Vec<PriceTicks>,
-    pub(super) flags: Vec<u8>,
+    pub(super) prices: Column<PriceTicks>,
+    pub(super) flags: Column<u8>,
     /// Time priority: the bid's place in `by_priority`.
-    pub(super) priorities: Vec<u32>,
-    pub(super) times: Vec<TimeUs>,
-    pub(super) offsets: Vec<u64>,
-    pub(super) first_current_prices: Vec<PriceTicks>,
-    pub(super) client_ids: Vec<Option<Arc<str>>>,
+    pub(super) priorities: Column<u32>,
+    pub(super) times: Column<TimeUs>,
+    pub(super) offsets: Column<u64>,
+    pub(super) first_current_prices: Column<PriceTicks>,
+    pub(super) client_ids: Column<Option<Arc<str>>>,
     /// The bidder's next bid, or [`NONE`].
-    pub(super) next_of_bidder: Vec<u32>,
+    pub(super) next_of_bidder: Column<u32>,
     /// Bids in time priority; a place that its bid has left (see `priorities`) no longer counts.
-    pub(super) by_priority: Vec<u32>,
+    pub(super) by_priority: Column<u32>,
     pub(super) amended: FxHashMap<u32, Amended>,
     pub(super) cancelled: FxHashMap<u32, Cancelled>,
     pub(super) by_client_id: ClientIds,
@@ -123,29 +124,15 @@ impl Bids {
         index
     }
 
-    pub(super) fn reserve(&mut self, count: usize) {
-        self.ids.reserve(count);
-        self.bidders.reserve(count);
-        self.quantities.reserve(count);
-        self.prices.reserve(count);
-        self.flags.reserve(count);
-        self.priorities.reserve(count);
-        self.times.reserve(count);
-        self.offsets.reserve(count);
-        self.first_current_prices.reserve(count);
-        self.client_ids.reserve(count);
-        self.next_of_bidder.reserve(count);
-    }
-
     /// Makes what follows from the columns: the order in time, of so many places, and the names. `false` if the
     /// columns cannot be right. Whose next bid is which is left to the bidders.
     pub(super) fn rebuild(&mut self, place_count: usize) -> bool {
         if self.priorities.iter().any(|&place| place as usize >= place_count) {
             return false;
         }
-        self.next_of_bidder = vec![NONE; self.ids.len()];
+        self.next_of_bidder = Column::filled(NONE, self.ids.len());
         // A place that no bid has any more may name any bid: that bid's own place is another.
-        self.by_priority = vec![0; place_count];
+        self.by_priority = Column::filled(0, place_count);
         for (&place, index) in self.priorities.iter().zip(0..) {
             self.by_priority[place as usize] = index;
         }
@@ -246,8 +233,7 @@ impl Bids {
 
     /// Live bids in time priority, with their places, from a place on.
     pub(super) fn live_from(&self, place: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
-        let start = (place as usize).min(self.by_priority.len());
-        let places = self.by_priority[start..].iter().zip(start as u32..);
+        let places = self.by_priority.iter_from(place as usize).zip(place..);
         places.filter_map(|(&index, place)| {
             (self.priorities[index as usize] == place && self.is_live(index)).then_some((place, index))
         })

@@ -4,32 +4,43 @@
 //! every check. While halted an auction takes no bids and no amendments, but bids may
 //! be taken back: nobody is held to a bid in a market that does not move.
 
+use std::collections::hash_map::Entry;
+
 use super::answer::{AcceptedBid, Answer, Rejection};
 use super::auction::{Auction, Turn, demand};
 use super::bids::{Cancelled, NewBid, Wanted};
 use super::command::{AmendBid, BidRef, CancelBid, SubmitBid};
 use super::event::Fact;
 use super::ids::{AuctionId, AuctionSlot, BidId, Party};
-use super::machine::{BidPlace, Engine};
+use super::machine::Engine;
+use super::places::BidPlace;
 use crate::clearing::DemandError;
 use crate::limits::{CANCEL_ALL_BIDS_MAX, PRICE_TICKS_MAX, QUANTITY_LOTS_MAX};
+
+/// Where a bid stands that was entered, and whether that was before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entered {
+    slot: AuctionSlot,
+    index: u32,
+    duplicate: bool,
+}
 
 /// Most places in time that the bids of one auction ever take: amendments may take new ones.
 const PLACES_MAX: usize = u32::MAX as usize - 1;
 
 impl Engine {
-    pub(super) fn submit(&mut self, wish: &SubmitBid, turn: &mut Turn<'_>) -> Result<AcceptedBid, Rejection> {
+    pub(super) fn submit(&mut self, wish: &SubmitBid, turn: &mut Turn<'_>) -> Result<Entered, Rejection> {
         let slot = self.slot_of(wish.auction)?;
         let bids_max = self.limits.bids_per_auction_max;
-        let is_id_taken = self.bid_places.contains_key(&wish.bid);
         let auction = &mut self.auctions[slot.0 as usize];
-        let known = auction.known(wish);
+        let bidder = auction.bidders.find(&wish.party);
+        let known = auction.known(bidder, wish);
         if let Some(index) = known
             && auction.bids.wanted_first(index) == wish.wanted()
         {
-            return Ok(auction.accepted(index, true));
+            return Ok(Entered { slot, index, duplicate: true });
         }
-        auction.judge_bid(wish, turn)?;
+        auction.judge_bid(bidder, wish, turn)?;
         if let (Some(index), Some(client_bid_id)) = (known, &wish.client_bid_id) {
             let bid = auction.bids.ids[index as usize];
             return Err(Rejection::DuplicateBidId { client_bid_id: client_bid_id.clone(), bid });
@@ -38,13 +49,13 @@ impl Engine {
             let max = u64::from(bids_max);
             return Err(Rejection::CapacityReached { what: "the number of the auction's bids", max });
         }
-        if is_id_taken {
+        let Entry::Vacant(place) = self.bid_places.entry(wish.bid) else {
             return Err(Rejection::InvalidBid { field: "bid_id", why: "it names another bid" });
-        }
-        let index = auction.enter(wish, turn)?;
-        self.bid_places.insert(wish.bid, BidPlace { slot, index });
+        };
+        let index = auction.enter(bidder, wish, turn)?;
+        place.insert(BidPlace { slot, index });
         self.reschedule(slot);
-        Ok(self.auctions[slot.0 as usize].accepted(index, false))
+        Ok(Entered { slot, index, duplicate: false })
     }
 
     /// Each bid is judged on its own, in order; only an auction that does not exist refuses them all.
@@ -56,7 +67,15 @@ impl Engine {
         if let Some(first) = wishes.first() {
             self.slot_of(first.auction)?;
         }
-        Ok(Answer::Bids(wishes.iter().map(|wish| self.submit(wish, turn)).collect()))
+        let submit = |wish| self.submit(wish, turn).map(|entered| self.accepted(entered));
+        Ok(Answer::Bids(wishes.iter().map(submit).collect()))
+    }
+
+    /// The answer to a bid that was entered, now or before.
+    // Inlined, so that the answer is made where it goes: it is long, and copying it costs more than making it.
+    #[inline(always)]
+    pub(super) fn accepted(&self, Entered { slot, index, duplicate }: Entered) -> AcceptedBid {
+        self.auctions[slot.0 as usize].accepted(index, duplicate)
     }
 
     pub(super) fn cancel(&mut self, wish: &CancelBid, turn: &mut Turn<'_>) -> Result<Answer, Rejection> {
@@ -157,7 +176,7 @@ impl Engine {
     /// Finds a bid by either of its names; a foreign one is as unknown as none.
     pub(super) fn own_bid(&self, bid: &BidRef, party: &Party) -> Result<BidPlace, Rejection> {
         let place = match bid {
-            BidRef::Id(bid) => self.bid_places.get(bid).copied(),
+            BidRef::Id(bid) => self.bid_places.get(bid),
             BidRef::Client { auction, client_bid_id } => self.slot(*auction).and_then(|slot| {
                 let auction = &self.auctions[slot.0 as usize];
                 let index = auction.bids.named(auction.bidders.find(party)?, client_bid_id)?;
@@ -178,17 +197,17 @@ impl Engine {
 }
 
 impl Auction {
-    fn known(&self, wish: &SubmitBid) -> Option<u32> {
+    fn known(&self, bidder: Option<u32>, wish: &SubmitBid) -> Option<u32> {
         let client_bid_id = wish.client_bid_id.as_deref()?;
-        self.bids.named(self.bidders.find(&wish.party)?, client_bid_id)
+        self.bids.named(bidder?, client_bid_id)
     }
 
     /// The checks from `AuctionNotOpen` to `BidLimit`.
-    fn judge_bid(&self, wish: &SubmitBid, turn: &Turn<'_>) -> Result<(), Rejection> {
+    fn judge_bid(&self, bidder: Option<u32>, wish: &SubmitBid, turn: &Turn<'_>) -> Result<(), Rejection> {
         self.judge_open(turn.now, wish.received_at_us)?;
         self.judge_terms(wish.wanted())?;
         let max = self.terms.max_bids_per_bidder;
-        let live = self.bidders.find(&wish.party).map_or(0, |bidder| self.bidders.of(bidder).bids.len());
+        let live = bidder.map_or(0, |bidder| self.bidders.of(bidder).bids.len());
         if live >= max as usize {
             return Err(Rejection::BidLimit { max });
         }
@@ -227,15 +246,20 @@ impl Auction {
         }
     }
 
-    /// Enters a bid that passed every check.
-    fn enter(&mut self, wish: &SubmitBid, turn: &mut Turn<'_>) -> Result<u32, Rejection> {
+    /// Enters a bid that passed every check. `bidder` is its party's number, if it has one already.
+    fn enter(
+        &mut self,
+        bidder: Option<u32>,
+        wish: &SubmitBid,
+        turn: &mut Turn<'_>,
+    ) -> Result<u32, Rejection> {
         let wanted = wish.wanted();
         let index = self.index.as_mut().expect("a running auction has its index");
         index.add(demand(wanted)).map_err(not_taken)?;
         let price_before = self.quote.price;
         self.requote();
         self.totals.count(wanted);
-        let bidder = self.bidders.number(&wish.party);
+        let bidder = bidder.unwrap_or_else(|| self.bidders.number(&wish.party));
         self.bids.by_client_id.offer_seed(wish.salt);
         let index = self.bids.push(NewBid {
             id: wish.bid,

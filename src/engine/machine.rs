@@ -7,8 +7,9 @@ use super::answer::{Answer, Rejection};
 use super::auction::{Auction, Turn};
 use super::command::Command;
 use super::event::{Event, Fact};
-use super::ids::{AuctionId, AuctionSlot, BidId, Party, SettlementId};
+use super::ids::{AuctionId, AuctionSlot, Party, SettlementId};
 use super::market::{Market, MarketEntry};
+use super::places::BidPlaces;
 use super::schedule::Schedule;
 use crate::units::TimeUs;
 
@@ -21,13 +22,6 @@ pub struct EngineLimits {
     pub bids_per_auction_max: u32,
 }
 
-/// Where a bid is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BidPlace {
-    pub(super) slot: AuctionSlot,
-    pub(super) index: u32,
-}
-
 /// The state machine of the market. See the module's documentation.
 ///
 /// Nothing that it decides depends on the order of a hash map: they are only looked up.
@@ -37,7 +31,7 @@ pub struct Engine {
     /// By slot.
     pub(super) auctions: Vec<Auction>,
     pub(super) auction_slots: FxHashMap<AuctionId, AuctionSlot>,
-    pub(super) bid_places: FxHashMap<BidId, BidPlace>,
+    pub(super) bid_places: BidPlaces,
     pub(super) settlement_slots: FxHashMap<SettlementId, AuctionSlot>,
     /// Auctions by creator and idempotency key.
     pub(super) creations: FxHashMap<(Party, Arc<str>), AuctionSlot>,
@@ -54,7 +48,7 @@ impl Engine {
             limits,
             auctions: Vec::new(),
             auction_slots: FxHashMap::default(),
-            bid_places: FxHashMap::default(),
+            bid_places: BidPlaces::default(),
             settlement_slots: FxHashMap::default(),
             creations: FxHashMap::default(),
             open_count: 0,
@@ -76,7 +70,10 @@ impl Engine {
         let turn = &mut Turn { now, events };
         match command {
             Command::CreateAuction(wish) => self.create(wish, turn),
-            Command::SubmitBid(wish) => self.submit(wish, turn).map(Answer::Bid),
+            Command::SubmitBid(wish) => {
+                let entered = self.submit(wish, turn)?;
+                Ok(Answer::Bid(self.accepted(entered)))
+            }
             Command::SubmitBids(wishes) => self.submit_all(wishes, turn),
             Command::CancelBid(wish) => self.cancel(wish, turn),
             Command::AmendBid(wish) => self.amend(wish, turn),

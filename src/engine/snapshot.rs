@@ -12,9 +12,10 @@ use super::bids::{Amended, Bids, Cancelled};
 use super::bytes::{BytesError, Read, Reader, Writer};
 use super::event::ResultSummary;
 use super::ids::{AuctionId, AuctionSlot, BidId, Party};
-use super::machine::{BidPlace, Engine, EngineLimits};
+use super::machine::{Engine, EngineLimits};
 use super::market::{Market, MarketEntry};
 use super::outcome::{Obligation, Outcome, Won};
+use super::places::BidPlace;
 use super::state::AuctionStatus;
 use super::terms::Terms;
 use crate::clearing::{self, DemandIndex, Quote};
@@ -246,7 +247,6 @@ fn read_bids(input: &mut Reader<'_>, bidder_count: usize, offset: u64) -> Read<B
     let mut bids = Bids::default();
     bids.by_client_id.seed = input.u128()?;
     let count = input.count(BID_BYTES + 1)?;
-    bids.reserve(count);
     for _ in 0..count {
         bids.ids.push(BidId(input.id()?));
         bids.bidders.push(input.u32()?);
