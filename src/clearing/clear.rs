@@ -1,15 +1,17 @@
 //! Clearing a whole sale: price, margin, shares, money.
 //!
 //! For the ordinary rules that is three passes over the bids and no copy of them: one that surveys, one that sums
-//! them by price, one that gathers the marginal bids. Caps and all-or-none change bids
+//! them by price, one that gathers those near the price. Caps and all-or-none change bids
 //! before the price is found, so they work on a copy.
+
+use std::cmp::Ordering;
 
 use rustc_hash::FxHashMap;
 
 use super::allocation::{Claim, Share};
 use super::bid::{Bid, BidSource};
 use super::caps::{self, Cut};
-use super::interval::{Market, Survey, interval};
+use super::interval::{Market, Survey, Vicinity, interval};
 use super::kill;
 use super::payment::{Average, Payment};
 use super::price::{Outcome, PriceRule, Undersubscribed};
@@ -59,6 +61,8 @@ pub(super) struct Position {
     pub price: PriceTicks,
     /// Whether demand at the lowest price is short of the supply there.
     pub is_short: bool,
+    /// Bids around the price, if the search for it has gathered them.
+    near: Option<Vicinity>,
 }
 
 impl Position {
@@ -69,15 +73,15 @@ impl Position {
                 Undersubscribed::LowestBid => survey.lowest_real.map_or(lowest, PriceTicks),
                 Undersubscribed::Reserve | Undersubscribed::Cancel => lowest,
             };
-            return Self { interval: (lowest, lowest), price, is_short: true };
+            return Self { interval: (lowest, lowest), price, is_short: true, near: None };
         }
-        let (lo, hi) = interval(survey, &terms.supply, bids);
+        let ((lo, hi), near) = interval(survey, &terms.supply, bids);
         let price = match terms.price_rule {
             PriceRule::Hrb => lo,
             PriceRule::Mid => PriceTicks(lo.0 + (hi.0 - lo.0) / 2),
             PriceRule::Lab | PriceRule::PayAsBid => hi,
         };
-        Self { interval: (lo, hi), price, is_short: false }
+        Self { interval: (lo, hi), price, is_short: false, near }
     }
 }
 
@@ -98,8 +102,36 @@ pub(super) struct Margin {
 }
 
 impl Margin {
+    /// Gathers the real bids at the price of a position.
+    pub fn of(position: &Position, survey: &Survey, bids: &(impl BidSource + ?Sized)) -> Self {
+        match &position.near {
+            Some(near) if near.covers(position.price) && survey.phantom_count == 0 => {
+                Self::among(position.price, near)
+            }
+            _ => Self::at(position.price, survey.market, bids),
+        }
+    }
+
+    /// Gathers the bids at a price from those around it, of which none is a phantom.
+    fn among(price: PriceTicks, near: &Vicinity) -> Self {
+        let mut margin = Self { price, above: near.above, ..Self::default() };
+        for bid in &near.bids {
+            let lots = i128::from(bid.lots);
+            match bid.level.cmp(&price.0) {
+                Ordering::Greater => margin.above += lots,
+                Ordering::Equal => {
+                    margin.at += lots;
+                    margin.claim((bid.lots, bid.seq), bid.is_taker);
+                }
+                Ordering::Less => {}
+            }
+        }
+        margin.real_above = margin.above;
+        margin
+    }
+
     /// Gathers the real bids at a price.
-    pub fn at(price: PriceTicks, market: Market, bids: &(impl BidSource + ?Sized)) -> Self {
+    fn at(price: PriceTicks, market: Market, bids: &(impl BidSource + ?Sized)) -> Self {
         let mut margin = Self { price, ..Self::default() };
         bids.for_each(|bid| {
             let level = market.level(bid);
@@ -107,7 +139,7 @@ impl Margin {
             if level == price.0 {
                 margin.at += lots;
                 if !bid.is_phantom {
-                    margin.claim(bid, lots);
+                    margin.claim_of(bid, lots);
                 }
                 return;
             }
@@ -124,17 +156,21 @@ impl Margin {
         let mut margin = Self { price, ..Self::default() };
         bids.for_each(|bid| {
             if market.level(bid) >= price.0 && !bid.is_phantom {
-                margin.claim(bid, bid.want.lots_at(price));
+                margin.claim_of(bid, bid.want.lots_at(price));
             }
         });
         margin
     }
 
-    fn claim(&mut self, bid: &Bid, lots: i128) {
-        self.real_at += lots;
+    fn claim_of(&mut self, bid: &Bid, lots: i128) {
         // The survey has seen to it that one bid's lots fit 63 bits.
-        let claim = (lots as u64, bid.seq);
-        if bid.price.is_none() {
+        self.claim((lots as u64, bid.seq), bid.price.is_none());
+    }
+
+    fn claim(&mut self, claim: Claim, is_taker: bool) {
+        let lots = i128::from(claim.0);
+        self.real_at += lots;
+        if is_taker {
             self.takers_wanted += lots;
             self.takers.push(claim);
         } else {
@@ -178,7 +214,7 @@ impl<B: BidSource + ?Sized> Sale<'_, B> {
     /// Finds the price and everything that follows from it.
     fn settle(self) -> Result<Clearing, ClearError> {
         let position = Position::find(self.terms, &self.survey, self.bids);
-        let mut margin = Margin::at(position.price, self.survey.market, self.bids);
+        let mut margin = Margin::of(&position, &self.survey, self.bids);
         let allocated = margin.allocated(self.terms);
         let outcome = match (allocated, position.is_short, self.terms.undersubscribed) {
             (0, _, _) => Outcome::NoSale,

@@ -122,21 +122,57 @@ impl Survey {
     }
 }
 
-/// `[p_lo, p_hi]` of a sale that is not short of demand.
+/// The bids in a range of prices, and the demand above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Vicinity {
+    low: i64,
+    high: i64,
+    /// Lots wanted above `high`.
+    pub above: i128,
+    pub bids: Vec<NearBid>,
+}
+
+/// A bid for a quantity, at the price at which it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NearBid {
+    pub level: i64,
+    pub lots: u64,
+    pub seq: u64,
+    pub is_taker: bool,
+}
+
+impl Vicinity {
+    /// Whether the price is in the range.
+    pub fn covers(&self, price: PriceTicks) -> bool {
+        (self.low..=self.high).contains(&price.0)
+    }
+}
+
+/// `[p_lo, p_hi]` of a sale that is not short of demand, and the bids around `p_lo` if they were gathered.
 pub(super) fn interval(
     survey: &Survey,
     supply: &Supply,
     bids: &(impl BidSource + ?Sized),
-) -> (PriceTicks, PriceTicks) {
-    let (lo, hi) = if survey.has_budgets {
-        interval_by_bisection(survey.market, supply, bids)
-    } else {
-        let descent = Descent { market: survey.market, supply, bids, bid_count: survey.bid_count };
-        let fits_64_bits = survey.demand <= i128::from(u64::MAX);
-        let (lo, above) = if fits_64_bits { descent.lowest::<u64>() } else { descent.lowest::<u128>() };
-        (lo, descent.highest(lo, above))
-    };
-    (PriceTicks(lo), PriceTicks(hi))
+) -> ((PriceTicks, PriceTicks), Option<Vicinity>) {
+    if survey.has_budgets {
+        let (lo, hi) = interval_by_bisection(survey.market, supply, bids);
+        return ((PriceTicks(lo), PriceTicks(hi)), None);
+    }
+    let descent = Descent { market: survey.market, supply, bids, bid_count: survey.bid_count };
+    let fits_64_bits = survey.demand <= i128::from(u64::MAX);
+    let Floor { lo, above, near } =
+        if fits_64_bits { descent.lowest::<u64>() } else { descent.lowest::<u128>() };
+    ((PriceTicks(lo), PriceTicks(descent.highest(lo, above))), near)
+}
+
+/// Where a descent ends.
+struct Floor {
+    /// `p_lo`.
+    lo: i64,
+    /// The demand above it.
+    above: i128,
+    /// The bids that the last but one bucket held.
+    near: Option<Vicinity>,
 }
 
 /// A sum of lots: 64 bits where all demand together fits.
@@ -152,12 +188,11 @@ struct Descent<'a, B: ?Sized> {
 }
 
 impl<B: BidSource + ?Sized> Descent<'_, B> {
-    /// `p_lo`, and the demand above it.
-    fn lowest<L: Lots>(&self) -> (i64, i128) {
+    fn lowest<L: Lots>(&self) -> Floor {
         let Market { lowest: mut low, top: mut high, .. } = self.market;
         // Demand above `high`, which has room there; below `low` there is no room.
         let mut above = 0_i128;
-        let mut inside: Option<Vec<(i64, u64)>> = None;
+        let mut near: Option<Vicinity> = None;
         let bucket_bits = (self.bid_count.max(1).ilog2() + 2).clamp(6, BUCKET_BITS_MAX);
         loop {
             let span = high.abs_diff(low);
@@ -168,22 +203,22 @@ impl<B: BidSource + ?Sized> Descent<'_, B> {
                     *sum += lots.into();
                 }
             };
-            match &inside {
+            match &near {
                 None => self.bids.for_each(|bid| add(self.market.level(bid), quantity(bid))),
-                Some(inside) => inside.iter().for_each(|&(level, lots)| add(level, lots)),
+                Some(near) => near.bids.iter().for_each(|bid| add(bid.level, bid.lots)),
             }
             let (bucket, demand_above, demand_inside) =
                 self.bucket_with_room(&mut sums, |bucket| last_tick(low, high, bucket, shift), above);
             (low, high) = (low + ((bucket as i64) << shift), last_tick(low, high, bucket, shift));
             above += demand_above;
             if shift == 0 {
-                return (low, above);
+                return Floor { lo: low, above, near };
             }
             if demand_inside == 0 {
                 let has_room = |tick: i64| self.supply.at(PriceTicks(tick)).has_room_for(above);
-                return (first_tick(low, high, has_room), above);
+                return Floor { lo: first_tick(low, high, has_room), above, near };
             }
-            inside = Some(self.collect(inside, low, high));
+            near = Some(Vicinity { low, high, above, bids: self.collect(near, low, high) });
         }
     }
 
@@ -210,16 +245,17 @@ impl<B: BidSource + ?Sized> Descent<'_, B> {
         (bucket, demand_above(bucket), at_or_above - demand_above(bucket))
     }
 
-    fn collect(&self, inside: Option<Vec<(i64, u64)>>, low: i64, high: i64) -> Vec<(i64, u64)> {
-        if let Some(mut inside) = inside {
-            inside.retain(|&(level, _)| (low..=high).contains(&level));
-            return inside;
+    fn collect(&self, near: Option<Vicinity>, low: i64, high: i64) -> Vec<NearBid> {
+        if let Some(Vicinity { mut bids, .. }) = near {
+            bids.retain(|bid| (low..=high).contains(&bid.level));
+            return bids;
         }
         let mut inside = Vec::new();
         self.bids.for_each(|bid| {
             let level = self.market.level(bid);
             if (low..=high).contains(&level) {
-                inside.push((level, quantity(bid)));
+                let (lots, is_taker) = (quantity(bid), bid.price.is_none());
+                inside.push(NearBid { level, lots, seq: bid.seq, is_taker });
             }
         });
         inside

@@ -146,7 +146,7 @@ fn kill_by_clearing(terms: &Terms, bids: &mut Vec<Bid>) -> Result<Vec<u64>, Clea
     loop {
         let survey = Survey::new(terms, bids)?;
         let position = Position::find(terms, &survey, bids);
-        let margin = Margin::at(position.price, survey.market, bids);
+        let margin = Margin::of(&position, &survey, bids);
         if position.is_short || terms.supply.at(position.price).lots.0 == 0 {
             return Ok(killed);
         }

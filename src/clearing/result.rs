@@ -155,6 +155,16 @@ impl Rules {
 }
 
 impl Clearing {
+    /// The price that divides the bids with a limit, if there is one: those above it get all they want, those below it
+    /// nothing, all pay that price, and only a bid at it, or without a limit, has to be asked about by itself.
+    pub fn divide(&self) -> Option<PriceTicks> {
+        let rules = &self.rules;
+        // At the ceiling, higher limits count as equal.
+        let is_below_ceiling = rules.market.ceiling.is_none_or(|ceiling| rules.price < ceiling);
+        let is_plain = rules.sells && !rules.pays_own_price && rules.cuts.is_empty();
+        (is_plain && is_below_ceiling && rules.above == Share::All).then_some(PriceTicks(rules.price))
+    }
+
     /// The lots that one of the bids won. Constant time, but for a search among the bids that caps or the kill
     /// rule touched.
     #[inline(always)]

@@ -38,6 +38,9 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    /// Nobody was.
+    pub const NONE: Self = Self { codes: Vec::new(), count: 0 };
+
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -96,6 +99,16 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// Prices and quantities, where there is nothing else to a bid.
+    pub fn plain(&self) -> Option<(&[i64], &[i64])> {
+        self.is_plain().then_some((&*self.prices, &*self.quantities))
+    }
+
+    /// Whether the clearing by itself finds every bid that is to be refused, though not why.
+    pub fn are_judged_by_clearing(&self, terms: &SaleTerms) -> bool {
+        self.is_plain() && terms.sale.min_bid_quantity.is_none()
+    }
+
     /// Judges every bid. `fails_at_once`: the first refusal is an error.
     pub fn refused(&self, terms: &SaleTerms, fails_at_once: bool) -> Result<Refused, Fault> {
         let judge = Judge::new(terms);
@@ -148,8 +161,9 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// One of the bids.
     #[inline]
-    fn bid(&self, index: usize) -> Bid {
+    pub fn bid(&self, index: usize) -> Bid {
         let price = self.prices[index];
         let budget = self.budgets.map_or(0, |budgets| budgets[index].number());
         Bid {

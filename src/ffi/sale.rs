@@ -97,9 +97,7 @@ pub(super) fn clear(
     bids: &Columns<'_>,
     mut fills: Fills<'_>,
 ) -> Result<walras_clearing, Fault> {
-    let refused = bids.refused(&terms.read, fills.marks.is_none())?;
-    let live = bids.without(&refused);
-    let clearing = clearing::clear(&terms.read.sale, &live)?;
+    let (clearing, refused) = clear_judged(&terms.read, bids, fills.marks.is_none())?;
     if clearing.bidders.len() as u64 > fills.bidders_capacity
         && (fills.bidders.is_some() || fills.bidder_lots.is_some() || fills.bidder_payments.is_some())
     {
@@ -109,6 +107,22 @@ pub(super) fn clear(
     put_bidders(&clearing, &mut fills);
     let are_exact = put_fills(&clearing, bids, &refused, fills);
     Ok(figures(&clearing, refused.count(), are_exact))
+}
+
+/// Clears the bids that the sale takes. Mostly these are all, and then a pass to judge them is spared.
+fn clear_judged(
+    terms: &SaleTerms,
+    bids: &Columns<'_>,
+    fails_at_once: bool,
+) -> Result<(Clearing, Refused), Fault> {
+    if bids.are_judged_by_clearing(terms)
+        && let Ok(clearing) = clearing::clear(&terms.sale, &bids.all())
+    {
+        return Ok((clearing, Refused::NONE));
+    }
+    let refused = bids.refused(terms, fails_at_once)?;
+    let clearing = clearing::clear(&terms.sale, &bids.without(&refused))?;
+    Ok((clearing, refused))
 }
 
 fn put_bidders(clearing: &Clearing, fills: &mut Fills<'_>) {
@@ -131,6 +145,13 @@ fn put_fills(clearing: &Clearing, bids: &Columns<'_>, refused: &Refused, fills: 
     let Fills { mut lots, mut payments, mut marks, .. } = fills;
     let mut are_exact = clearing.revenue.part == 0;
     if lots.is_none() && payments.is_none() && marks.is_none() {
+        return are_exact;
+    }
+    if payments.is_none()
+        && let (Some(lots), Some(marks)) = (&mut lots, &mut marks)
+        && refused.count() == 0
+        && put_fills_by_price(clearing, bids, lots, marks)
+    {
         return are_exact;
     }
     let mut index = 0;
@@ -156,6 +177,31 @@ fn put_fills(clearing: &Clearing, bids: &Columns<'_>, refused: &Refused, fills: 
         index += 1;
     });
     are_exact
+}
+
+/// The same for the usual sale, where only a bid at the clearing price has to be looked at; `false` if it is none.
+fn put_fills_by_price(
+    clearing: &Clearing,
+    bids: &Columns<'_>,
+    lots_out: &mut [MaybeUninit<i64>],
+    marks_out: &mut [MaybeUninit<u8>],
+) -> bool {
+    let (Some((prices, quantities)), Some(price)) = (bids.plain(), clearing.divide()) else { return false };
+    let rows = prices.iter().zip(quantities).zip(lots_out.iter_mut().zip(marks_out.iter_mut()));
+    for ((&limit, &quantity), (lots, mark)) in rows {
+        // A mask, since nothing foresees whether the next bid is above the price.
+        lots.write(quantity & -i64::from(limit > price.0));
+        mark.write(0);
+    }
+    for (index, &limit) in prices.iter().enumerate() {
+        if limit == price.0 || limit == WALRAS_NO_PRICE {
+            let bid = bids.bid(index);
+            let mark = if clearing.is_at_margin(&bid) { WALRAS_MARK_AT_MARGIN } else { 0 };
+            lots_out[index].write(clearing.fill(&bid).0);
+            marks_out[index].write(mark);
+        }
+    }
+    true
 }
 
 pub(super) fn outcome_number(outcome: Outcome) -> i32 {
