@@ -8,8 +8,8 @@ use super::figures::{Figures, Marks, MessageKind};
 use super::frame::{ConnectionKey, Delivery, FrameHeader};
 use super::presence::Presence;
 use crate::engine::{
-    AcceptedBid, BidFact, BidId, BidStatus, CloseReason, Engine, Event, EventAuction, Fact, Party, PartyKey,
-    ResultSummary, SettlementChange, SettlementFact,
+    AcceptedBid, AuctionSlot, BidFact, BidId, BidStatus, CloseReason, Engine, Event, EventAuction, Fact,
+    Party, PartyKey, ResultSummary, SettlementChange, SettlementFact,
 };
 use crate::units::TimeUs;
 use crate::wire::encode::{self, Place, Replay, Shown, UnsubscribeReason};
@@ -181,8 +181,6 @@ impl Publisher<'_> {
         result: &ResultSummary,
         reason: CloseReason,
     ) {
-        let terms_hash = self.engine.terms_hash(auction.slot);
-        let log_head = self.log_head;
         let figures = Figures {
             price: result.clearing_price,
             quantity: result.total_allocated,
@@ -191,28 +189,23 @@ impl Publisher<'_> {
         };
         let base = header(auction, Channel::Auction, Delivery::Public);
         let base = FrameHeader { is_terminal: true, figures, ..base };
-        let complete = encode::CompletedAuction {
-            result,
-            reason,
-            terms_hash: &terms_hash,
-            log_head: log_head.as_ref(),
-            own: None,
-        };
         let engine = self.engine;
+        let (at, terms_hash) = (place.at, engine.terms_hash(auction.slot));
+        let end = End { at, offset: auction.offset, reason, terms_hash, log_head: self.log_head };
         for party in engine.parties_with_bids(auction.slot) {
             if !self.audience.includes(party) {
                 continue;
             }
-            let (allocations, more) = engine.allocations_of(auction.slot, party, OWN_ALLOCATIONS_MAX);
-            let own = Some(encode::OwnAllocations { allocations: &allocations, more });
-            encode::auction_complete(
-                self.message,
-                place,
-                grids,
-                &encode::CompletedAuction { own, ..complete },
-            );
+            encode_own_end(self.message, engine, auction.slot, &end, party, place.replay);
             self.push(FrameHeader { delivery: Delivery::Party, party, ..base }, &[]);
         }
+        let complete = encode::CompletedAuction {
+            result,
+            reason,
+            terms_hash: &end.terms_hash,
+            log_head: end.log_head.as_ref(),
+            own: None,
+        };
         encode::auction_complete(self.message, place, grids, &complete);
         self.push(base, &[]);
         self.end_subscriptions(auction, place.at, UnsubscribeReason::AuctionCompleted);
@@ -274,6 +267,40 @@ impl Audience<'_> {
             Self::All => true,
         }
     }
+}
+
+/// How a sale came to its end, beside the result.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub at: TimeUs,
+    pub offset: u64,
+    pub reason: CloseReason,
+    pub terms_hash: [u8; 32],
+    /// The hash of the record that ended it.
+    pub log_head: Option<[u8; 32]>,
+}
+
+/// Encodes a bidder's own copy of the end of an auction that has a result.
+pub(super) fn encode_own_end(
+    message: &mut Message,
+    engine: &Engine,
+    slot: AuctionSlot,
+    end: &End,
+    party: PartyKey,
+    replay: Replay,
+) {
+    let Some(result) = engine.result_summary(slot) else { return };
+    let terms = engine.terms(slot);
+    let place = Place { auction: engine.auction_id(slot), offset: end.offset, at: end.at, replay };
+    let (allocations, more) = engine.allocations_of(slot, party, OWN_ALLOCATIONS_MAX);
+    let complete = encode::CompletedAuction {
+        result,
+        reason: end.reason,
+        terms_hash: &end.terms_hash,
+        log_head: end.log_head.as_ref(),
+        own: Some(encode::OwnAllocations { allocations: &allocations, more }),
+    };
+    encode::auction_complete(message, &place, Grids { tick: terms.tick, lot: terms.lot }, &complete);
 }
 
 /// A header for a frame about `auction`.

@@ -18,7 +18,7 @@ use super::history::History;
 use super::ids::Ids;
 use super::intake::{Intake, Sink};
 use super::keeper::Ended;
-use super::publish::NOBODY;
+use super::publish::{End, NOBODY};
 use super::rebuild::Rebuilder;
 use super::recovery::is_over;
 use super::request::{Body, Origin, Outcome, Query, Request};
@@ -53,6 +53,8 @@ pub(super) struct Sequencer {
     pub(super) active: Vec<(AuctionSlot, TimeUs)>,
     /// The batch in which each auction ended, for those that ended since the start.
     ended_in: FxHashMap<AuctionSlot, u64>,
+    /// How the sales ended that ended since the start.
+    pub(super) ends: FxHashMap<AuctionSlot, End>,
     /// The hash of each stream's newest record.
     heads: FxHashMap<StreamId, Hash>,
     pub(super) logged_at: TimeUs,
@@ -99,6 +101,7 @@ impl Sequencer {
             epoch: parts.epoch,
             rebuilder: parts.rebuilder,
             ended_in: FxHashMap::default(),
+            ends: FxHashMap::default(),
             heads: parts.heads,
             batch: Batch { number: 1, ..Batch::default() },
             message: Message::default(),
@@ -436,6 +439,11 @@ impl Sequencer {
         if matches!(event.fact, Fact::AuctionCompleted { .. } | Fact::AuctionCancelled { .. }) {
             self.active.retain(|&(slot, _)| slot != auction.slot);
             self.ended_in.insert(auction.slot, self.batch.number);
+        }
+        if let Fact::AuctionCompleted { reason, .. } = event.fact {
+            let (terms_hash, log_head) = (self.engine.terms_hash(auction.slot), self.head(auction.slot));
+            let end = End { at: event.at, offset: auction.offset, reason, terms_hash, log_head };
+            self.ends.insert(auction.slot, end);
         }
         if self.dirty.last() != Some(&auction.slot) {
             self.dirty.push(auction.slot);

@@ -9,13 +9,14 @@
 use rustc_hash::FxHashMap;
 
 use super::frame::{ConnectionKey, Delivery, Frame, FrameHeader};
+use super::publish::encode_own_end;
 use super::rebuild::{Rebuilt, Wanted};
 use super::request::{OpenRequests, Origin, Snapshot, Subscribe};
 use super::sequencer::Sequencer;
 use super::wanted::wanted;
 use crate::engine::{AuctionSlot, AuctionStatus, SettlementPhase};
 use crate::units::TimeUs;
-use crate::wire::encode::{self, AuctionWord, Recovered, SnapshotPart, UnsubscribeReason};
+use crate::wire::encode::{self, AuctionWord, Recovered, Replay, SnapshotPart, UnsubscribeReason};
 use crate::wire::{Channel, Grids};
 
 /// Most bytes of one slice.
@@ -258,6 +259,17 @@ impl Sequencer {
                 *offset = event_offset;
                 let Some(frame) = Frame::parse(bytes) else { continue };
                 if !wanted(&frame, subscribe, &mut told_privately) {
+                    continue;
+                }
+                // A bidder that was away when the sale ended has its own copy made now.
+                let end = self.ends.get(slot).filter(|end| end.offset == event_offset);
+                if let Some(end) = end
+                    && frame.header.delivery == Delivery::Public
+                    && self.engine.bidder_by_key(*slot, subscribe.party).is_some()
+                {
+                    let replay = if telling == Telling::Again { Replay::Replayed } else { Replay::Live };
+                    encode_own_end(&mut self.message, &self.engine, *slot, end, subscribe.party, replay);
+                    self.batch.frames.push(&FrameHeader::reply(connection), &self.message, &[]);
                     continue;
                 }
                 tail.clear();

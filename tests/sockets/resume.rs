@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{AUCTION, Client, Place, World, bid, named};
+use crate::support::{AUCTION, Client, Opcode, Place, World, bid, named};
 
 const OTHER: &str = "11111111-2222-4333-8444-555555555555";
 
@@ -49,6 +49,33 @@ fn live(world: &World, bidder: &mut Client) {
 /// What a watcher of these channels heard live, by offset.
 fn heard(client: &mut Client) -> Vec<Value> {
     client.all().iter().filter(|message| is_fact(message)).map(told).collect()
+}
+
+#[test]
+fn a_bidder_that_was_away_at_the_end_hears_what_it_won() {
+    let world = World::start();
+    world.open_auction();
+    let mut stays = world.trader("bob");
+    let mut leaves = world.trader("eve");
+    for (client, quantity) in [(&mut stays, 10), (&mut leaves, 20)] {
+        client.say(named(bid(quantity, 5.0), "mine"));
+        client.until("bid_accepted");
+    }
+    let mut watcher = world.subscriber("watcher", "auction");
+    leaves.send_frame(Opcode::Close, true, &1000_u16.to_be_bytes());
+    assert_eq!(leaves.closed(), 1000, "it is known to be gone");
+    world.close(AUCTION);
+    let public = watcher.until("auction_complete");
+    let heard = stays.until("auction_complete");
+    assert_eq!(heard["payload"]["own_allocations"][0]["quantity"], 10.0);
+
+    let mut back = world.trader("eve");
+    back.subscribe("auction", json!({"since": {"epoch": "test", "offset": 2}}));
+    let mut own = back.until("auction_complete");
+    assert_eq!(own["replayed"], true);
+    assert_eq!(own["payload"]["own_allocations"][0]["quantity"], 20.0);
+    own["payload"].as_object_mut().expect("an object").remove("own_allocations");
+    assert_eq!(told(&own), told(&public), "all but its own part is what everybody heard");
 }
 
 #[test]
