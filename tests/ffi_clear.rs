@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::ptr::{null, null_mut};
 
+use proptest::prelude::*;
 use serde_json::Value;
 use walras::clearing::{Bid, Want};
 use walras::ffi::*;
@@ -399,4 +400,79 @@ fn floats_are_put_on_a_grid_whole_or_not_at_all() {
     assert_eq!(put(3), WALRAS_BAD_ARGUMENT);
     assert_eq!(put(WALRAS_ROUND_DOWN), WALRAS_OK);
     assert_eq!(steps, [4850, 30, 123]);
+}
+
+/// Terms of all kinds of sales in which prices and quantities are all there is to a bid.
+fn plain_terms() -> impl Strategy<Value = String> {
+    let supply = prop_oneof![
+        (1_i64..4_000).prop_map(|lots| format!(r#"{{"type":"fixed","quantity":{lots}}}"#)),
+        (1_i64..2_000)
+            .prop_map(|lots| { format!(r#"{{"type":"step","points":[[5,{lots}],[40,{}]]}}"#, 2 * lots) }),
+    ];
+    let allocation =
+        prop_oneof![Just("pro_rata"), Just("price_time"), Just("pro_rata_demand"), Just("size_time")];
+    let price_rule = prop_oneof![Just("lab"), Just("hrb"), Just("mid"), Just("pay_as_bid")];
+    let short = prop_oneof![Just("reserve"), Just("lowest_bid"), Just("cancel")];
+    (supply, allocation, price_rule, short).prop_map(|(supply, allocation, price_rule, short)| {
+        format!(
+            r#"{{"supply":{supply},"tick_size":1,"lot_size":1,"reserve_price":5,"allow_price_takers":true,
+                "allocation":"{allocation}","price_rule":"{price_rule}","undersubscribed":"{short}"}}"#
+        )
+    })
+}
+
+/// Few prices over a wide range or a narrow one, some too low, some without a limit, some wanting nothing.
+fn plain_bids() -> impl Strategy<Value = Vec<(i64, i64)>> {
+    let price = prop_oneof![
+        8 => 5_i64..60,
+        4 => (0_i64..40).prop_map(|step| 5 + step * 100_003),
+        1 => Just(WALRAS_NO_PRICE),
+        1 => -3_i64..5,
+    ];
+    proptest::collection::vec((price, prop_oneof![20 => 1_i64..400, 1 => -1_i64..1]), 0..80)
+}
+
+proptest! {
+    /// The short way for bids that are prices and quantities only gives what the long way gives.
+    #[test]
+    fn prices_and_quantities_alone_clear_as_with_all_columns(terms in plain_terms(), bids in plain_bids()) {
+        let (prices, quantities): (Vec<i64>, Vec<i64>) = bids.iter().copied().unzip();
+        let count = bids.len();
+        let flags = vec![0_u8; count];
+        let plain = walras_bids {
+            count: count as u64,
+            prices_ticks: prices.as_ptr(),
+            quantities_lots: quantities.as_ptr(),
+            ..none()
+        };
+        let with_flags = walras_bids { flags: flags.as_ptr(), ..plain };
+        let mut long = Fills::new(count);
+        let expected = clear(&terms, &with_flags, &mut long).expect("terms and columns are good");
+        let (mut lots, mut marks) = (vec![-1_i64; count], vec![0xff_u8; count]);
+        let fills = walras_fills {
+            lots: lots.as_mut_ptr(),
+            payments: null_mut(),
+            marks: marks.as_mut_ptr(),
+            bidders_capacity: 0,
+            bidders: null_mut(),
+            bidder_lots: null_mut(),
+            bidder_payments: null_mut(),
+        };
+        let handle = terms_new(&terms);
+        let mut figures = std::mem::MaybeUninit::<walras_clearing>::zeroed();
+        // SAFETY: every array has as many items as the count says, and the result is written where there is room.
+        let status = unsafe { walras_clear_with(handle, &plain, &fills, figures.as_mut_ptr()) };
+        prop_assert_eq!(status, 0, "{}", last_error());
+        // SAFETY: the call has written it.
+        let found = unsafe { figures.assume_init() };
+        prop_assert_eq!((found.price_ticks, found.allocated_lots), (expected.price_ticks, expected.allocated_lots));
+        prop_assert_eq!(found.refused_count, expected.refused_count);
+        prop_assert_eq!(number(found.revenue), number(expected.revenue));
+        prop_assert_eq!(number(found.marginal_demand_lots), number(expected.marginal_demand_lots));
+        prop_assert_eq!(number(found.demand_above_lots), number(expected.demand_above_lots));
+        prop_assert_eq!(&lots, &long.lots);
+        prop_assert_eq!(&marks, &long.marks);
+        // SAFETY: the handle is freed once.
+        unsafe { walras_terms_free(handle) };
+    }
 }
