@@ -8,6 +8,7 @@
 //! Nothing here locks, and nothing allocates on the way of a record. Waking readers is the
 //! caller's business, best done once per batch. What the bytes mean is the caller's business too.
 
+mod prefetch;
 mod producer;
 mod reader;
 mod records;
@@ -15,6 +16,7 @@ mod shared;
 mod sync;
 mod words;
 
+pub use prefetch::prefetch;
 pub use producer::{Producer, PublishError};
 pub use reader::{GatedReader, Overrun, Reader};
 pub use records::{Record, Records};

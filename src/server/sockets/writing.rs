@@ -8,6 +8,7 @@ use super::super::connection::{Connection, ConnectionId, Gone, Phase};
 use super::super::outbox::{self, Chain, Content};
 use super::super::rendering::{Progress, is_close};
 use super::Sockets;
+use crate::fanout::prefetch;
 use crate::wire::CloseCode;
 
 impl Sockets {
@@ -36,13 +37,13 @@ impl Sockets {
         self.free.append(&mut self.dead);
     }
 
-    /// Starts to fetch what the connection after this one needs: among thousands it lies in no cache, and the
+    /// Starts to fetch a connection while another is written to: among thousands it lies in no cache, and the
     /// system call in between takes longer than the memory.
     #[inline]
     fn look_ahead(&self, index: usize) {
         let next = self.outbox.dirty(index).and_then(|slot| self.connections.get(slot as usize));
         if let Some(connection) = next.and_then(|slot| slot.connection.as_deref()) {
-            std::hint::black_box(connection.sequence);
+            prefetch(connection);
         }
     }
 
