@@ -38,6 +38,11 @@ pub trait Handler: 'static {
     /// Once in each turn, after everything that came in and before anything is sent.
     fn turn(&mut self, _sockets: &mut Sockets) {}
 
+    /// Asked before the thread sleeps: `false` if there is something to do that nobody would wake it for.
+    fn falls_asleep(&mut self) -> bool {
+        true
+    }
+
     /// When a turn is needed even if nothing comes in.
     fn next_due(&self) -> Option<TimeUs> {
         None

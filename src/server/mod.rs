@@ -11,6 +11,7 @@
 mod alarms;
 pub mod auth;
 mod backlog;
+mod bell;
 mod claims;
 pub mod config;
 mod connection;

@@ -109,7 +109,7 @@ impl<H: Handler> Shard<H> {
             if let Some(sleep) = sleep {
                 timer.as_mut().reset(Instant::now() + sleep);
             }
-            let wants_turn = self.sockets.take_wants_turn();
+            let wants_turn = self.sockets.take_wants_turn() || !self.handler.falls_asleep();
             let mut has_waited = false;
             poll_fn(|context| {
                 let mut is_ready = self.sockets.poller.poll(context)?.is_ready();

@@ -9,6 +9,7 @@ use axum::Router;
 use parking_lot::Mutex;
 
 use super::backlog::QueueTotals;
+use super::bell::Bell;
 use super::desk::{Desk, DeskParts, DeskSettings};
 use super::frames::{Binary, FrameLimits};
 use super::identity::Verify;
@@ -87,11 +88,13 @@ impl Server {
             threads: Mutex::default(),
         };
         for ((shard, listener), (mail, notify)) in (0..shards).zip(listeners).zip(mailboxes) {
-            let wake = Arc::clone(&notify);
-            let waker: ShardWaker = Arc::new(move || wake.notify_one());
+            let bell = Arc::new(Bell::new(Arc::clone(&notify)));
+            let rung = Arc::clone(&bell);
+            let waker: ShardWaker = Arc::new(move || rung.ring());
             let ring = host.attach(Arc::clone(&waker)).ok_or(ServerError::TooManyShards)?;
-            server.wakers.lock().push(Arc::clone(&waker));
-            host.clock().listen(waker);
+            server.wakers.lock().push(waker);
+            let jumped = Arc::clone(&notify);
+            host.clock().listen(Arc::new(move || jumped.notify_one()));
             let settings = DeskSettings {
                 shard,
                 sign_in_us: config.sign_in_ms as i64 * 1000,
@@ -104,6 +107,7 @@ impl Server {
                 peers: Arc::clone(&peers),
                 mail,
                 ring,
+                bell,
             };
             let setup = Setup {
                 shard,

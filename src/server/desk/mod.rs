@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::bell::Bell;
 use super::connection::{ConnectionId, Gone};
 use super::frames::{Kind, Violation};
 use super::handler::{Handler, Hello, Stage};
@@ -61,6 +62,7 @@ pub struct Desk {
     peers: Arc<Peers>,
     mail: Receiver<Mail>,
     ring: GatedReader,
+    bell: Arc<Bell>,
     /// Taken while it lends a message out.
     decoder: Option<Box<Decoder>>,
     message: Message,
@@ -118,6 +120,8 @@ pub struct DeskParts {
     pub mail: Receiver<Mail>,
     /// The shard's reader of the ring.
     pub ring: GatedReader,
+    /// Tells it that the ring holds something new.
+    pub bell: Arc<Bell>,
 }
 
 impl Desk {
@@ -133,6 +137,7 @@ impl Desk {
             peers: parts.peers,
             mail: parts.mail,
             ring: parts.ring,
+            bell: parts.bell,
             decoder: Some(Box::default()),
             message: Message::new(),
             extra: Vec::new(),
@@ -273,6 +278,7 @@ impl Handler for Desk {
     }
 
     fn turn(&mut self, sockets: &mut Sockets) {
+        self.bell.wake();
         // Everything that came in has been read: the sequencer takes it as one batch.
         self.host.ring();
         self.read_mail(sockets);
@@ -282,6 +288,11 @@ impl Handler for Desk {
         self.run_errands();
         self.unpark(sockets);
         self.host.ring();
+    }
+
+    fn falls_asleep(&mut self) -> bool {
+        self.bell.fall_asleep();
+        self.ring.lag_bytes() == 0
     }
 
     fn next_due(&self) -> Option<TimeUs> {
