@@ -435,7 +435,11 @@ fn plain_bids() -> impl Strategy<Value = Vec<(i64, i64)>> {
 proptest! {
     /// The short way for bids that are prices and quantities only gives what the long way gives.
     #[test]
-    fn prices_and_quantities_alone_clear_as_with_all_columns(terms in plain_terms(), bids in plain_bids()) {
+    fn prices_and_quantities_alone_clear_as_with_all_columns(
+        terms in plain_terms(),
+        bids in plain_bids(),
+        wants_payments in any::<bool>(),
+    ) {
         let (prices, quantities): (Vec<i64>, Vec<i64>) = bids.iter().copied().unzip();
         let count = bids.len();
         let flags = vec![0_u8; count];
@@ -449,9 +453,10 @@ proptest! {
         let mut long = Fills::new(count);
         let expected = clear(&terms, &with_flags, &mut long).expect("terms and columns are good");
         let (mut lots, mut marks) = (vec![-1_i64; count], vec![0xff_u8; count]);
+        let mut payments = vec![int128(-1); count];
         let fills = walras_fills {
             lots: lots.as_mut_ptr(),
-            payments: null_mut(),
+            payments: if wants_payments { payments.as_mut_ptr() } else { null_mut() },
             marks: marks.as_mut_ptr(),
             bidders_capacity: 0,
             bidders: null_mut(),
@@ -471,6 +476,10 @@ proptest! {
         prop_assert_eq!(number(found.marginal_demand_lots), number(expected.marginal_demand_lots));
         prop_assert_eq!(number(found.demand_above_lots), number(expected.demand_above_lots));
         prop_assert_eq!(&lots, &long.lots);
+        if wants_payments {
+            let numbers = |payments: &[walras_int128]| payments.iter().copied().map(number).collect::<Vec<_>>();
+            prop_assert_eq!(numbers(&payments), numbers(&long.payments));
+        }
         prop_assert_eq!(&marks, &long.marks);
         // SAFETY: the handle is freed once.
         unsafe { walras_terms_free(handle) };

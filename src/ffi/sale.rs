@@ -2,6 +2,7 @@
 //!
 //! Bids are never copied where they stand in ticks and lots: the clearing passes over the caller's arrays.
 
+use std::cmp::Ordering;
 use std::mem::MaybeUninit;
 
 use super::boundary::{Room, bad_length};
@@ -147,10 +148,9 @@ fn put_fills(clearing: &Clearing, bids: &Columns<'_>, refused: &Refused, fills: 
     if lots.is_none() && payments.is_none() && marks.is_none() {
         return are_exact;
     }
-    if payments.is_none()
-        && let (Some(lots), Some(marks)) = (&mut lots, &mut marks)
+    if let (Some(lots), Some(marks)) = (&mut lots, &mut marks)
         && refused.count() == 0
-        && put_fills_by_price(clearing, bids, lots, marks)
+        && put_fills_by_price(clearing, bids, lots, marks, payments.as_deref_mut())
     {
         return are_exact;
     }
@@ -185,6 +185,7 @@ fn put_fills_by_price(
     bids: &Columns<'_>,
     lots_out: &mut [MaybeUninit<i64>],
     marks_out: &mut [MaybeUninit<u8>],
+    payments_out: Option<&mut [MaybeUninit<walras_int128>]>,
 ) -> bool {
     let (Some((prices, quantities)), Some(price)) = (bids.plain(), clearing.divide()) else { return false };
     let rows = prices.iter().zip(quantities).zip(lots_out.iter_mut().zip(marks_out.iter_mut()));
@@ -199,6 +200,17 @@ fn put_fills_by_price(
             let mark = if clearing.is_at_margin(&bid) { WALRAS_MARK_AT_MARGIN } else { 0 };
             lots_out[index].write(clearing.fill(&bid).0);
             marks_out[index].write(mark);
+        }
+    }
+    if let Some(payments) = payments_out {
+        let lots = |index: usize| clearing.fill(&bids.bid(index)).0;
+        for (index, (&limit, payment)) in prices.iter().zip(payments).enumerate() {
+            let won = match limit.cmp(&price.0) {
+                Ordering::Greater => quantities[index],
+                Ordering::Less if limit != WALRAS_NO_PRICE => 0,
+                _ => lots(index),
+            };
+            payment.write(walras_int128::new(i128::from(price.0) * i128::from(won)));
         }
     }
     true
