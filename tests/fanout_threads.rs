@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use walras::fanout::{GatedReader, Producer, PublishError, Reader, Records, Ring, Settings, ring};
+use walras::fanout::{Bell, GatedReader, Producer, PublishError, Reader, Records, Ring, Settings, ring};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const RECORDS: u64 = 50_000;
@@ -264,4 +264,33 @@ fn a_record_of_the_greatest_length_goes_through_and_one_byte_more_does_not() {
         assert_eq!(reader.read(&mut read), Some(bytes_max));
         assert!(read == record[..bytes_max]);
     }
+}
+
+#[test]
+fn a_reader_that_sleeps_is_woken_and_one_that_is_awake_misses_nothing() {
+    let (mut producer, ring) = small_ring();
+    let mut reader = ring.gated_reader().expect("there is room");
+    let bell = Bell::default();
+    let reading = thread::current();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..RECORDS {
+                producer.publish(&[&number.to_le_bytes()], PATIENCE).expect("the reader goes on");
+                if bell.ring() {
+                    reading.unpark();
+                }
+            }
+        });
+        let mut record = Vec::new();
+        while reader.next_number() < RECORDS {
+            bell.wake();
+            while reader.read(&mut record).is_some() {}
+            bell.fall_asleep();
+            if reader.lag_bytes() == 0 && reader.next_number() < RECORDS {
+                // Without a bound: a missed bell would be seen as a test that hangs.
+                thread::park();
+            }
+        }
+    });
+    assert_eq!(reader.lag_bytes(), 0);
 }

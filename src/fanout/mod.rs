@@ -6,8 +6,9 @@
 //! behind by a whole ring it learns exactly how many records it missed and goes on with the newest.
 //!
 //! Nothing here locks, and nothing allocates on the way of a record. Waking readers is the
-//! caller's business, best done once per batch. What the bytes mean is the caller's business too.
+//! caller's business, best done once per batch and behind a [`Bell`]. What the bytes mean is the caller's business too.
 
+mod bell;
 mod prefetch;
 mod producer;
 mod reader;
@@ -16,6 +17,7 @@ mod shared;
 mod sync;
 mod words;
 
+pub use bell::Bell;
 pub use prefetch::prefetch;
 pub use producer::{Producer, PublishError};
 pub use reader::{GatedReader, Overrun, Reader};

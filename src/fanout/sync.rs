@@ -4,6 +4,6 @@
 //! library proper never depends on loom.
 
 #[cfg(all(test, walras_loom))]
-pub(super) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 #[cfg(not(all(test, walras_loom)))]
-pub(super) use std::sync::atomic::{AtomicU64, Ordering, fence};
+pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};

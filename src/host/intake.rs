@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use super::committer::Committer;
 use super::rebuild::Rebuilt;
 use super::request::Request;
 use crate::engine::Engine;
+use crate::fanout::Bell;
 use crate::units::TimeUs;
 
 /// What a caller does with the engine, at its place in the order.
@@ -40,27 +40,28 @@ pub(super) enum Intake {
 #[derive(Clone)]
 pub(super) struct Inlet {
     queue: Sender<Intake>,
-    bell: Arc<Bell>,
+    bed: Arc<Bed>,
 }
 
 /// The queue's way out, for one thread.
 pub(super) struct Outlet {
     queue: Receiver<Intake>,
-    bell: Arc<Bell>,
+    bed: Arc<Bed>,
 }
 
+/// Where the one who takes items sleeps.
 #[derive(Default)]
-struct Bell {
-    is_waiting: AtomicBool,
-    /// Who waits, once it has waited for the first time.
+struct Bed {
+    bell: Bell,
+    /// Who sleeps there, once it has for the first time.
     sleeper: OnceLock<Thread>,
 }
 
 /// A queue for so many items.
 pub(super) fn queue(items_max: usize) -> (Inlet, Outlet) {
     let (sender, receiver) = bounded(items_max);
-    let bell = Arc::<Bell>::default();
-    (Inlet { queue: sender, bell: Arc::clone(&bell) }, Outlet { queue: receiver, bell })
+    let bed = Arc::<Bed>::default();
+    (Inlet { queue: sender, bed: Arc::clone(&bed) }, Outlet { queue: receiver, bed })
 }
 
 impl Inlet {
@@ -87,14 +88,9 @@ impl Inlet {
     /// Makes sure that what was added is looked at. Costs next to nothing where nothing was.
     pub fn ring(&self) {
         // What is no longer there was taken by one who is awake.
-        if self.queue.is_empty() {
-            return;
-        }
-        // Pairs with the fence in `Outlet::wait`: either this sees that somebody waits, or that one sees the item.
-        fence(Ordering::SeqCst);
-        if self.bell.is_waiting.load(Ordering::Relaxed)
-            && self.bell.is_waiting.swap(false, Ordering::Relaxed)
-            && let Some(sleeper) = self.bell.sleeper.get()
+        if !self.queue.is_empty()
+            && self.bed.bell.ring()
+            && let Some(sleeper) = self.bed.sleeper.get()
         {
             sleeper.unpark();
         }
@@ -116,10 +112,8 @@ impl Outlet {
         if let Some(item) = self.try_next() {
             return Some(item);
         }
-        self.bell.sleeper.get_or_init(std::thread::current);
-        self.bell.is_waiting.store(true, Ordering::Relaxed);
-        // Pairs with the fence in `Inlet::ring`.
-        fence(Ordering::SeqCst);
+        self.bed.sleeper.get_or_init(std::thread::current);
+        self.bed.bell.fall_asleep();
         let item = self.try_next();
         if item.is_none() {
             match patience {
@@ -127,7 +121,7 @@ impl Outlet {
                 None => std::thread::park(),
             }
         }
-        self.bell.is_waiting.store(false, Ordering::Relaxed);
+        self.bed.bell.wake();
         item.or_else(|| self.try_next())
     }
 

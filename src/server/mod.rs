@@ -11,7 +11,6 @@
 mod alarms;
 pub mod auth;
 mod backlog;
-mod bell;
 mod claims;
 pub mod config;
 mod connection;

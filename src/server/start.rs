@@ -9,7 +9,6 @@ use axum::Router;
 use parking_lot::Mutex;
 
 use super::backlog::QueueTotals;
-use super::bell::Bell;
 use super::desk::{Desk, DeskParts, DeskSettings};
 use super::frames::{Binary, FrameLimits};
 use super::identity::Verify;
@@ -18,6 +17,7 @@ use super::peers::{Mail, Peers};
 use super::settings::ServerConfig;
 use super::sockets::SocketSettings;
 use super::threads::Setup;
+use crate::fanout::Bell;
 use crate::host::{Host, ShardWaker};
 use crate::limits::MESSAGE_BYTES_MAX;
 
@@ -88,9 +88,13 @@ impl Server {
             threads: Mutex::default(),
         };
         for ((shard, listener), (mail, notify)) in (0..shards).zip(listeners).zip(mailboxes) {
-            let bell = Arc::new(Bell::new(Arc::clone(&notify)));
+            let (bell, wake) = (Arc::<Bell>::default(), Arc::clone(&notify));
             let rung = Arc::clone(&bell);
-            let waker: ShardWaker = Arc::new(move || rung.ring());
+            let waker: ShardWaker = Arc::new(move || {
+                if rung.ring() {
+                    wake.notify_one();
+                }
+            });
             let ring = host.attach(Arc::clone(&waker)).ok_or(ServerError::TooManyShards)?;
             server.wakers.lock().push(waker);
             let jumped = Arc::clone(&notify);

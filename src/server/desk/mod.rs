@@ -19,7 +19,6 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::bell::Bell;
 use super::connection::{ConnectionId, Gone};
 use super::frames::{Kind, Violation};
 use super::handler::{Handler, Hello, Stage};
@@ -31,7 +30,7 @@ use super::states::States;
 use super::timers::Timers;
 use super::topics::Topics;
 use crate::engine::{AuctionSlot, PartyKey};
-use crate::fanout::GatedReader;
+use crate::fanout::{Bell, GatedReader};
 use crate::host::{Host, Request};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::units::TimeUs;
