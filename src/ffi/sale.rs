@@ -2,7 +2,6 @@
 //!
 //! Bids are never copied where they stand in ticks and lots: the clearing passes over the caller's arrays.
 
-use std::cmp::Ordering;
 use std::mem::MaybeUninit;
 
 use super::boundary::{Room, bad_length};
@@ -14,8 +13,8 @@ use super::types::{
     WALRAS_OUTCOME_CLEARED, WALRAS_OUTCOME_NO_SALE, WALRAS_OUTCOME_UNDERSUBSCRIBED, walras_clearing,
     walras_grids, walras_int128,
 };
-use crate::clearing::{self, BidSource, Clearing, Outcome};
-use crate::units::{Grid, PriceTicks};
+use crate::clearing::{self, BidSource, ClearError, Clearing, Outcome};
+use crate::units::{Grid, PriceTicks, QuantityLots};
 use crate::wire::auction_json::{Auction, write_result};
 use crate::wire::terms::{SaleTerms, parse_sale};
 
@@ -116,10 +115,12 @@ fn clear_judged(
     bids: &Columns<'_>,
     fails_at_once: bool,
 ) -> Result<(Clearing, Refused), Fault> {
-    if bids.are_judged_by_clearing(terms)
-        && let Ok(clearing) = clearing::clear(&terms.sale, &bids.all())
-    {
-        return Ok((clearing, Refused::NONE));
+    if bids.are_judged_by_clearing(terms) {
+        match clearing::clear(&terms.sale, &bids.all()) {
+            Ok(clearing) => return Ok((clearing, Refused::NONE)),
+            Err(ClearError::InvalidBid { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     let refused = bids.refused(terms, fails_at_once)?;
     let clearing = clearing::clear(&terms.sale, &bids.without(&refused))?;
@@ -185,33 +186,21 @@ fn put_fills_by_price(
     bids: &Columns<'_>,
     lots_out: &mut [MaybeUninit<i64>],
     marks_out: &mut [MaybeUninit<u8>],
-    payments_out: Option<&mut [MaybeUninit<walras_int128>]>,
+    mut payments_out: Option<Room<'_, walras_int128>>,
 ) -> bool {
     let (Some((prices, quantities)), Some(price)) = (bids.plain(), clearing.divide()) else { return false };
-    let rows = prices.iter().zip(quantities).zip(lots_out.iter_mut().zip(marks_out.iter_mut()));
-    for ((&limit, &quantity), (lots, mark)) in rows {
+    let rows = prices.iter().zip(quantities).zip(lots_out.iter_mut().zip(marks_out)).enumerate();
+    for (index, ((&limit, &quantity), (lots, mark_out))) in rows {
         // A mask, since nothing foresees whether the next bid is above the price.
-        lots.write(quantity & -i64::from(limit > price.0));
-        mark.write(0);
-    }
-    for (index, &limit) in prices.iter().enumerate() {
+        let (mut won, mut mark) = (quantity & -i64::from(limit > price.0), 0);
         if limit == price.0 || limit == WALRAS_NO_PRICE {
             let bid = bids.bid(index);
-            let mark = if clearing.is_at_margin(&bid) { WALRAS_MARK_AT_MARGIN } else { 0 };
-            lots_out[index].write(clearing.fill(&bid).0);
-            marks_out[index].write(mark);
+            won = clearing.fill(&bid).0;
+            mark = if clearing.is_at_margin(&bid) { WALRAS_MARK_AT_MARGIN } else { 0 };
         }
-    }
-    if let Some(payments) = payments_out {
-        let lots = |index: usize| clearing.fill(&bids.bid(index)).0;
-        for (index, (&limit, payment)) in prices.iter().zip(payments).enumerate() {
-            let won = match limit.cmp(&price.0) {
-                Ordering::Greater => quantities[index],
-                Ordering::Less if limit != WALRAS_NO_PRICE => 0,
-                _ => lots(index),
-            };
-            payment.write(walras_int128::new(i128::from(price.0) * i128::from(won)));
-        }
+        lots.write(won);
+        mark_out.write(mark);
+        put(&mut payments_out, index, walras_int128::new(price.times(QuantityLots(won)).0));
     }
     true
 }
