@@ -56,9 +56,13 @@ pub(super) struct Asker<'a> {
 pub(super) const NOBODY: Asker<'static> = Asker { connection: ConnectionKey(0), extra: &[] };
 
 impl Publisher<'_> {
-    /// Adds the frames of one event. Those for everybody skip `asker`, which is told by its reply.
-    pub fn publish(&mut self, event: &Event, asker: Asker<'_>) {
-        let Some(auction) = event.auction else { return self.publish_market(event) };
+    /// Adds the frames of one event. Those for everybody skip `asker`, which is told by its reply. If the event is the
+    /// end of a sale, returns what else was told of it, for copies that are made later.
+    pub fn publish(&mut self, event: &Event, asker: Asker<'_>) -> Option<End> {
+        let Some(auction) = event.auction else {
+            self.publish_market(event);
+            return None;
+        };
         let place = Place { auction: auction.id, offset: auction.offset, at: event.at, replay: Replay::Live };
         let terms = self.engine.terms(auction.slot);
         let grids = Grids { tick: terms.tick, lot: terms.lot };
@@ -97,7 +101,7 @@ impl Publisher<'_> {
                 );
             }
             Fact::AuctionCompleted { result, reason } => {
-                self.completed(&auction, &place, grids, result, *reason);
+                return Some(self.completed(&auction, &place, grids, result, *reason));
             }
             Fact::AuctionCancelled { reason } => {
                 encode::auction_cancelled(self.message, &place, reason);
@@ -114,6 +118,7 @@ impl Publisher<'_> {
             | Fact::AuctionExtended { .. } => {}
             Fact::PricesPut { .. } | Fact::OrderBookPut { .. } => {}
         }
+        None
     }
 
     fn push(&mut self, header: FrameHeader, extra: &[u8]) {
@@ -180,7 +185,7 @@ impl Publisher<'_> {
         grids: Grids,
         result: &ResultSummary,
         reason: CloseReason,
-    ) {
+    ) -> End {
         let figures = Figures {
             price: result.clearing_price,
             quantity: result.total_allocated,
@@ -209,6 +214,7 @@ impl Publisher<'_> {
         encode::auction_complete(self.message, place, grids, &complete);
         self.push(base, &[]);
         self.end_subscriptions(auction, place.at, UnsubscribeReason::AuctionCompleted);
+        end
     }
 
     fn end_subscriptions(&mut self, auction: &EventAuction, at: TimeUs, reason: UnsubscribeReason) {

@@ -66,8 +66,9 @@ impl Sequencer {
             message: &mut self.message,
             frames: &mut self.batch.frames,
         };
-        publisher.publish(event, asker);
+        let end = publisher.publish(event, asker);
         if let Some(auction) = event.auction.filter(|_| self.publishing.keeps_history) {
+            self.ends.extend(end.map(|end| (auction.slot, end)));
             for frame in self.batch.frames.from(first) {
                 if Frame::parse(frame).is_some_and(|frame| frame.header.is_told_again()) {
                     self.history.keep(auction.slot, auction.offset, self.batch.number, frame);

@@ -53,7 +53,7 @@ pub(super) struct Sequencer {
     pub(super) active: Vec<(AuctionSlot, TimeUs)>,
     /// The batch in which each auction ended, for those that ended since the start.
     ended_in: FxHashMap<AuctionSlot, u64>,
-    /// How the sales ended that ended since the start.
+    /// How the sales ended whose end was kept in the history as it happened.
     pub(super) ends: FxHashMap<AuctionSlot, End>,
     /// The hash of each stream's newest record.
     heads: FxHashMap<StreamId, Hash>,
@@ -439,11 +439,6 @@ impl Sequencer {
         if matches!(event.fact, Fact::AuctionCompleted { .. } | Fact::AuctionCancelled { .. }) {
             self.active.retain(|&(slot, _)| slot != auction.slot);
             self.ended_in.insert(auction.slot, self.batch.number);
-        }
-        if let Fact::AuctionCompleted { reason, .. } = event.fact {
-            let (terms_hash, log_head) = (self.engine.terms_hash(auction.slot), self.head(auction.slot));
-            let end = End { at: event.at, offset: auction.offset, reason, terms_hash, log_head };
-            self.ends.insert(auction.slot, end);
         }
         if self.dirty.last() != Some(&auction.slot) {
             self.dirty.push(auction.slot);
