@@ -81,6 +81,7 @@ impl Totals {
 
 impl Auction {
     /// Appends an event and returns its number.
+    // Inlined, like `fact` and `accepted`: what they make is long, and is made where it goes instead of copied there.
     #[inline(always)]
     pub(super) fn tell(&mut self, turn: &mut Turn<'_>, fact: Fact) -> u64 {
         self.offset += 1;

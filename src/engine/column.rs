@@ -1,7 +1,8 @@
-//! A column of values that grows without moving the values it has.
+//! A column of values that grows without moving more than a few of those it has.
 //!
 //! A vector that is full is copied into one twice its size: with a million bids that is milliseconds, in which nobody
-//! is answered. A column adds a chunk instead. Only the first chunk grows, so that a small auction stays small.
+//! is answered. A column adds a chunk instead. Only its first chunk, and the last one of a copy, grows as a vector
+//! does, so that a small auction stays small.
 
 use std::ops::{Index, IndexMut};
 

@@ -72,7 +72,7 @@ impl Engine {
     }
 
     /// The answer to a bid that was entered, now or before.
-    // Inlined, so that the answer is made where it goes: it is long, and copying it costs more than making it.
+    // Inlined: see `Auction::tell`.
     #[inline(always)]
     pub(super) fn accepted(&self, Entered { slot, index, duplicate }: Entered) -> AcceptedBid {
         self.auctions[slot.0 as usize].accepted(index, duplicate)

@@ -9,9 +9,6 @@ use rustc_hash::FxHashMap;
 
 use super::ids::{AuctionSlot, BidId};
 
-/// The byte of an id that says which map; ids are random in it, or count.
-const BYTE: usize = 15;
-
 /// Where a bid is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BidPlace {
@@ -33,11 +30,11 @@ impl Default for BidPlaces {
 
 impl BidPlaces {
     pub(super) fn get(&self, bid: &BidId) -> Option<BidPlace> {
-        self.maps[usize::from(bid.0.as_bytes()[BYTE])].get(bid).copied()
+        self.maps[map_of(bid)].get(bid).copied()
     }
 
     pub(super) fn insert(&mut self, bid: BidId, place: BidPlace) {
-        self.maps[usize::from(bid.0.as_bytes()[BYTE])].insert(bid, place);
+        self.maps[map_of(&bid)].insert(bid, place);
     }
 
     /// Makes room for so many more, if their ids are spread as they should be.
@@ -50,6 +47,13 @@ impl BidPlaces {
 
     #[inline]
     pub(super) fn entry(&mut self, bid: BidId) -> Entry<'_, BidId, BidPlace> {
-        self.maps[usize::from(bid.0.as_bytes()[BYTE])].entry(bid)
+        self.maps[map_of(&bid)].entry(bid)
     }
+}
+
+/// An id's map, by its last byte: ids are random in it, or count.
+#[inline]
+fn map_of(bid: &BidId) -> usize {
+    let [.., last] = bid.0.as_bytes();
+    usize::from(*last)
 }
