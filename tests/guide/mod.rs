@@ -1,5 +1,4 @@
 //! The guide's text, its fenced blocks, and the messages that it shows a server sending.
-#![allow(dead_code, reason = "each test that includes this file uses its own part of it")]
 
 use crate::ordered_json::Json;
 
