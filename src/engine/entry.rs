@@ -4,22 +4,21 @@
 //! every check. While halted an auction takes no bids and no amendments, but bids may
 //! be taken back: nobody is held to a bid in a market that does not move.
 
-use std::collections::hash_map::Entry;
-
 use super::answer::{AcceptedBid, Answer, Rejection};
 use super::auction::{Auction, Turn, demand};
 use super::bids::{Cancelled, NewBid, Wanted};
 use super::command::{AmendBid, BidRef, CancelBid, SubmitBid};
-use super::event::Fact;
+use super::event::{Event, Fact};
 use super::ids::{AuctionId, AuctionSlot, BidId, Party};
 use super::machine::Engine;
 use super::places::BidPlace;
 use crate::clearing::DemandError;
 use crate::limits::{CANCEL_ALL_BIDS_MAX, PRICE_TICKS_MAX, QUANTITY_LOTS_MAX};
+use crate::units::TimeUs;
 
-/// Where a bid stands that was entered, and whether that was before.
+/// Where a bid stands that was placed, and whether that was before. Good for the engine that gave it out.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entered {
+pub struct PlacedBid {
     slot: AuctionSlot,
     index: u32,
     duplicate: bool,
@@ -29,16 +28,42 @@ pub(super) struct Entered {
 const PLACES_MAX: usize = u32::MAX as usize - 1;
 
 impl Engine {
-    pub(super) fn submit(&mut self, wish: &SubmitBid, turn: &mut Turn<'_>) -> Result<Entered, Rejection> {
+    /// Places one bid, as [`Self::apply`] with a [`Command::SubmitBid`](super::Command::SubmitBid) does. The answer is
+    /// left to be looked up: not everybody wants all of it.
+    pub fn place(
+        &mut self,
+        wish: &SubmitBid,
+        now: TimeUs,
+        events: &mut Vec<Event>,
+    ) -> Result<PlacedBid, Rejection> {
+        self.submit(wish, &mut Turn { now, events })
+    }
+
+    /// The id of a bid that was placed.
+    pub fn placed_id(&self, placed: PlacedBid) -> BidId {
+        self.at(placed.slot).bids.ids[placed.index as usize]
+    }
+
+    /// The event of the acceptance of a bid that was placed.
+    pub fn placed_offset(&self, placed: PlacedBid) -> u64 {
+        self.at(placed.slot).bids.offsets[placed.index as usize]
+    }
+
+    /// Says which bids are placed next, which lets them be placed faster and changes nothing.
+    pub fn look_ahead(&self, wishes: &[SubmitBid]) {
+        self.bid_places.look_ahead(wishes.iter().map(|wish| &wish.bid));
+    }
+
+    pub(super) fn submit(&mut self, wish: &SubmitBid, turn: &mut Turn<'_>) -> Result<PlacedBid, Rejection> {
         let slot = self.slot_of(wish.auction)?;
         let bids_max = self.limits.bids_per_auction_max;
-        let auction = &mut self.auctions[slot.0 as usize];
+        let auction = &self.auctions[slot.0 as usize];
         let bidder = auction.bidders.find(&wish.party);
         let known = auction.known(bidder, wish);
         if let Some(index) = known
             && auction.bids.wanted_first(index) == wish.wanted()
         {
-            return Ok(Entered { slot, index, duplicate: true });
+            return Ok(PlacedBid { slot, index, duplicate: true });
         }
         auction.judge_bid(bidder, wish, turn)?;
         if let (Some(index), Some(client_bid_id)) = (known, &wish.client_bid_id) {
@@ -49,13 +74,13 @@ impl Engine {
             let max = u64::from(bids_max);
             return Err(Rejection::CapacityReached { what: "the number of the auction's bids", max });
         }
-        let Entry::Vacant(place) = self.bid_places.entry(wish.bid) else {
+        if self.place_of(&wish.bid).is_some() {
             return Err(Rejection::InvalidBid { field: "bid_id", why: "it names another bid" });
-        };
-        let index = auction.enter(bidder, wish, turn)?;
-        place.insert(BidPlace { slot, index });
+        }
+        let index = self.auctions[slot.0 as usize].enter(bidder, wish, turn)?;
+        self.bid_places.insert(&wish.bid, BidPlace { slot, index });
         self.reschedule(slot);
-        Ok(Entered { slot, index, duplicate: false })
+        Ok(PlacedBid { slot, index, duplicate: false })
     }
 
     /// Each bid is judged on its own, in order; only an auction that does not exist refuses them all.
@@ -67,14 +92,15 @@ impl Engine {
         if let Some(first) = wishes.first() {
             self.slot_of(first.auction)?;
         }
-        let submit = |wish| self.submit(wish, turn).map(|entered| self.accepted(entered));
+        self.look_ahead(wishes);
+        let submit = |wish| self.submit(wish, turn).map(|placed| self.accepted(placed));
         Ok(Answer::Bids(wishes.iter().map(submit).collect()))
     }
 
-    /// The answer to a bid that was entered, now or before.
+    /// The answer to a bid that was placed, now or before.
     // Inlined: see `Auction::tell`.
     #[inline(always)]
-    pub(super) fn accepted(&self, Entered { slot, index, duplicate }: Entered) -> AcceptedBid {
+    pub fn accepted(&self, PlacedBid { slot, index, duplicate }: PlacedBid) -> AcceptedBid {
         self.auctions[slot.0 as usize].accepted(index, duplicate)
     }
 
@@ -173,10 +199,17 @@ impl Engine {
         Ok(answer)
     }
 
+    /// Where the bid of this id is.
+    pub(super) fn place_of(&self, bid: &BidId) -> Option<BidPlace> {
+        let is_it =
+            |place: BidPlace| self.auctions[place.slot.0 as usize].bids.ids[place.index as usize] == *bid;
+        self.bid_places.find(bid, is_it)
+    }
+
     /// Finds a bid by either of its names; a foreign one is as unknown as none.
     pub(super) fn own_bid(&self, bid: &BidRef, party: &Party) -> Result<BidPlace, Rejection> {
         let place = match bid {
-            BidRef::Id(bid) => self.bid_places.get(bid),
+            BidRef::Id(bid) => self.place_of(bid),
             BidRef::Client { auction, client_bid_id } => self.slot(*auction).and_then(|slot| {
                 let auction = &self.auctions[slot.0 as usize];
                 let index = auction.bids.named(auction.bidders.find(party)?, client_bid_id)?;

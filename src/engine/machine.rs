@@ -71,8 +71,8 @@ impl Engine {
         match command {
             Command::CreateAuction(wish) => self.create(wish, turn),
             Command::SubmitBid(wish) => {
-                let entered = self.submit(wish, turn)?;
-                Ok(Answer::Bid(self.accepted(entered)))
+                let placed = self.submit(wish, turn)?;
+                Ok(Answer::Bid(self.accepted(placed)))
             }
             Command::SubmitBids(wishes) => self.submit_all(wishes, turn),
             Command::CancelBid(wish) => self.cancel(wish, turn),

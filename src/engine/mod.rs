@@ -42,6 +42,7 @@ pub use command::{
     AffirmSettlement, AmendBid, BidRef, CancelBid, CloseReason, Command, CreateAuction, ReportSettlement,
     SettlementStep, SubmitBid,
 };
+pub use entry::PlacedBid;
 pub use event::{
     BidFact, CancelReason, Event, EventAuction, ExtensionCause, Fact, ResultSummary, SettlementChange,
     SettlementFact, SettlementPhase, Standing,

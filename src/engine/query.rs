@@ -224,7 +224,7 @@ impl Engine {
         let first = match after {
             None => 0,
             Some(after) => {
-                let place = self.bid_places.get(&after).filter(|place| place.slot == slot);
+                let place = self.place_of(&after).filter(|place| place.slot == slot);
                 let index = place.ok_or(Rejection::BidNotFound)?.index;
                 won.partition_point(|&winner| winner <= index)
             }

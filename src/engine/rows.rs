@@ -82,7 +82,7 @@ impl Engine {
 
     /// Whose bid it is.
     pub fn owner(&self, bid: BidId) -> Option<&Party> {
-        let place = self.bid_places.get(&bid)?;
+        let place = self.place_of(&bid)?;
         let auction = self.at(place.slot);
         Some(&auction.bidders.of(auction.bids.bidders[place.index as usize]).party)
     }

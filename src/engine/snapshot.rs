@@ -79,7 +79,7 @@ impl Engine {
             self.creations.insert((auction.creator.clone(), key.clone()), slot);
         }
         self.bid_places.reserve(auction.bids.ids.len());
-        for (&bid, index) in auction.bids.ids.iter().zip(0..) {
+        for (bid, index) in auction.bids.ids.iter().zip(0..) {
             self.bid_places.insert(bid, BidPlace { slot, index });
         }
         if let Some(settlement) = &auction.settlement {

@@ -69,7 +69,7 @@ impl Engine {
     }
 
     fn places_of(&self, slot: AuctionSlot, bids: &[BidId]) -> Result<Vec<u32>, Rejection> {
-        let places = bids.iter().map(|bid| self.bid_places.get(bid).filter(|place| place.slot == slot));
+        let places = bids.iter().map(|bid| self.place_of(bid).filter(|place| place.slot == slot));
         let places = places.map(|place| place.map(|place| place.index).ok_or(Rejection::BidNotFound));
         let mut places = places.collect::<Result<Vec<u32>, Rejection>>()?;
         places.sort_unstable();

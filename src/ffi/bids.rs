@@ -16,7 +16,7 @@ use super::status::{Fault, WALRAS_BAD_ARGUMENT, WALRAS_OK};
 use super::types::{WALRAS_BID_MARGINAL, WALRAS_BID_PHANTOM, WALRAS_NO_PRICE, walras_id, walras_int128};
 use crate::engine::{
     AcceptedBid, AmendBid, Answer, AuctionId, BidId, BidRef, BidStatus, CancelBid, Command, Imagined, Party,
-    Standing, SubmitBid,
+    PlacedBid, Standing, SubmitBid,
 };
 use crate::host::{Refused, Turn};
 use crate::limits::CLIENT_BID_ID_BYTES_MAX;
@@ -25,6 +25,8 @@ use crate::wire::decode::is_client_bid_id;
 
 /// How many bids of a batch one turn takes: others wait meanwhile.
 const TURN_BIDS_MAX: usize = 4096;
+/// How many are made ready at once.
+const CHUNK_BIDS: usize = 64;
 
 /// One bid as it is asked for.
 #[derive(Clone, Copy)]
@@ -81,14 +83,14 @@ pub(super) fn submit(
     check_flags(wish.flags)?;
     client_bid_id.map_or(Ok(()), check_client_bid_id)?;
     let (bidder, client_bid_id) = (party(bidder)?, client_bid_id.map(Into::into));
-    let answer = engine.enter(|turn| {
-        let bid = wished(auction.auction(), bidder, wish, client_bid_id, turn.now().0);
-        turn.command(Command::SubmitBid(bid))
-    })?;
-    match answer.map_err(refused)? {
-        Answer::Bid(accepted) => Ok(receipt(&accepted)),
-        _ => Err(other_answer()),
-    }
+    engine.enter(|turn| {
+        let mut bid = wished(auction.auction(), bidder, wish, client_bid_id, turn.now().0);
+        let mut told = Err(other_answer());
+        turn.place_all(std::slice::from_mut(&mut bid), |engine, _, placed| {
+            told = placed.map(|placed| receipt(&engine.accepted(placed))).map_err(refused);
+        });
+        told
+    })?
 }
 
 fn receipt(accepted: &AcceptedBid) -> walras_receipt {
@@ -175,13 +177,6 @@ pub(super) struct Answers<'a> {
     pub path_demand: Option<Room<'a, i64>>,
 }
 
-/// What became of one bid of a batch.
-struct Told {
-    status: i32,
-    bid: Uuid,
-    offset: u64,
-}
-
 impl Orders<'_> {
     /// Checks all that does not depend on the engine, and gives the parties.
     fn check(&self) -> Result<Vec<Party>, Fault> {
@@ -203,7 +198,7 @@ impl Orders<'_> {
         Ok(parties)
     }
 
-    fn command(&self, index: usize, auction: AuctionId, parties: &[Party], now_us: i64) -> Command {
+    fn bid(&self, index: usize, auction: AuctionId, parties: &[Party], now_us: i64) -> SubmitBid {
         let party = self.party_indexes.map_or(0, |indexes| indexes[index] as usize);
         let id = self.client_bid_ids.as_ref().map(|ids| ids.at(index)).filter(|id| !id.is_empty());
         let wish = Wish {
@@ -211,7 +206,7 @@ impl Orders<'_> {
             quantity_lots: self.quantities[index],
             flags: self.flags.map_or(0, |flags| flags[index].into()),
         };
-        Command::SubmitBid(wished(auction, parties[party].clone(), wish, id.map(Into::into), now_us))
+        wished(auction, parties[party].clone(), wish, id.map(Into::into), now_us)
     }
 }
 
@@ -225,49 +220,51 @@ pub(super) fn submit_many(
     let parties = orders.check()?;
     look(engine, auction, |_, _| Ok(()))?;
     let (mut next, mut accepted) = (0, 0);
+    let mut bids = Vec::with_capacity(CHUNK_BIDS);
     while next < orders.prices.len() {
-        let (taken, well) = engine.enter(|turn| {
-            let mut well = 0;
+        engine.enter(|turn| {
             let end = orders.prices.len().min(next + TURN_BIDS_MAX);
-            for index in next..end {
-                let told =
-                    submit_in_turn(turn, orders.command(index, auction.auction(), &parties, turn.now().0));
-                well += u64::from(told.status == WALRAS_OK);
-                answers.put(index, &told, turn, auction.auction());
-                if turn.is_full() {
-                    return (index + 1, well);
-                }
+            while next < end && !turn.is_full() {
+                let indexes = next..end.min(next + CHUNK_BIDS);
+                bids.clear();
+                bids.extend(
+                    indexes.clone().map(|index| orders.bid(index, auction.auction(), &parties, turn.now().0)),
+                );
+                turn.place_all(&mut bids, |engine, place, placed| {
+                    accepted += u64::from(placed.is_ok());
+                    answers.put(next + place, placed, engine, auction.auction());
+                });
+                next = indexes.end;
             }
-            (end, well)
         })?;
-        (next, accepted) = (taken, accepted + well);
     }
     Ok(accepted)
 }
 
-fn submit_in_turn(turn: &mut Turn<'_>, command: Command) -> Told {
-    match turn.command(command) {
-        Ok(Answer::Bid(accepted)) => {
-            Told { status: WALRAS_OK, bid: accepted.bid.bid.0, offset: accepted.offset }
-        }
-        Ok(_) => Told { status: other_answer().status, bid: Uuid::nil(), offset: 0 },
-        Err(Refused::Rejected(rejection)) => {
-            Told { status: super::status::of_rejection(&rejection), bid: Uuid::nil(), offset: 0 }
-        }
-        Err(unavailable) => Told { status: refused(unavailable).status, bid: Uuid::nil(), offset: 0 },
+fn status_of(why: Refused) -> i32 {
+    match why {
+        Refused::Rejected(rejection) => super::status::of_rejection(&rejection),
+        unavailable => refused(unavailable).status,
     }
 }
 
 impl Answers<'_> {
     #[inline]
-    fn put(&mut self, index: usize, told: &Told, turn: &Turn<'_>, auction: AuctionId) {
-        put(&mut self.statuses, index, || told.status);
-        put(&mut self.bids, index, || walras_id::of(told.bid));
-        put(&mut self.offsets, index, || told.offset);
+    fn put(
+        &mut self,
+        index: usize,
+        placed: Result<PlacedBid, Refused>,
+        engine: &crate::engine::Engine,
+        auction: AuctionId,
+    ) {
+        let bid = placed.as_ref().ok();
+        put(&mut self.bids, index, || walras_id::of(bid.map_or(Uuid::nil(), |&bid| engine.placed_id(bid).0)));
+        put(&mut self.offsets, index, || bid.map_or(0, |&bid| engine.placed_offset(bid)));
+        put(&mut self.statuses, index, || placed.map_or_else(status_of, |_| WALRAS_OK));
         if (self.path_prices.is_some() || self.path_demand.is_some())
-            && let Some(slot) = turn.engine().slot(auction)
+            && let Some(slot) = engine.slot(auction)
         {
-            let quote = turn.engine().quote(slot);
+            let quote = engine.quote(slot);
             put(&mut self.path_prices, index, || quote.price.0);
             put(&mut self.path_demand, index, || quote.demand_above.0);
         }

@@ -1,6 +1,8 @@
 //! Where identities come from. They are chosen here, before a command is applied,
 //! and stand in its record: the engine itself makes none.
 
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use uuid::Uuid;
 
 use crate::engine::{AuctionId, BidId, SettlementId};
@@ -25,16 +27,17 @@ pub trait Ids: Send {
 
 /// Version 4 UUIDs from the operating system's randomness.
 ///
-/// A bid needs two pieces of 16 bytes, and a system call for each would cost more than the bid, so they are drawn many at a
-/// time. What has been given out is wiped. Each source draws its own: a process forked off gets none of its parent's.
+/// A bid needs two pieces of 16 bytes, and a system call for each would cost more than the bid, so they are made many at a
+/// time: a key from the system is spread over a pool by ChaCha20, and forgotten. What has been given out is wiped.
+/// Each source draws its own: a process forked off gets none of its parent's.
 pub struct RandomIds {
     pool: Box<[[u8; 16]; POOL_PIECES]>,
     /// Pieces that are left, at the front of the pool.
     left: usize,
 }
 
-/// 4 KiB.
-const POOL_PIECES: usize = 256;
+/// 8 KiB.
+const POOL_PIECES: usize = 512;
 
 impl Default for RandomIds {
     fn default() -> Self {
@@ -45,8 +48,10 @@ impl Default for RandomIds {
 impl RandomIds {
     fn bytes(&mut self) -> [u8; 16] {
         if self.left == 0 {
+            let mut key = [0; 32];
             // Without randomness there are no ids, and nothing else to do about it.
-            getrandom::fill(self.pool.as_flattened_mut()).expect("the operating system gives random bytes");
+            getrandom::fill(&mut key).expect("the operating system gives random bytes");
+            ChaCha20Rng::from_seed(key).fill_bytes(self.pool.as_flattened_mut());
             self.left = POOL_PIECES;
         }
         self.left -= 1;

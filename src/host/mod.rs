@@ -20,6 +20,7 @@ mod history;
 mod ids;
 mod intake;
 mod keeper;
+mod placing;
 mod presence;
 mod publish;
 mod queries;

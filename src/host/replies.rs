@@ -179,7 +179,7 @@ impl Sequencer {
         encode::bids_result(&mut self.message, now, auction, entries);
     }
 
-    fn bid_rejected(
+    pub(super) fn bid_rejected(
         &mut self,
         connection: ConnectionKey,
         bid: &SubmitBid,

@@ -26,7 +26,9 @@ use super::shared::Shared;
 use super::states::{Publishing, Recording, STATE_INTERVAL_US};
 use super::subscribe::CatchUps;
 use super::turns::Refused;
-use crate::engine::{Answer, AuctionId, AuctionSlot, Command, Engine, Event, Fact, Party, Rejection};
+use crate::engine::{
+    Answer, AuctionId, AuctionSlot, Command, Engine, Event, Fact, Party, Rejection, SubmitBid,
+};
 use crate::log::{Continues, Hash, Space, StreamId, Urgency, record_hash};
 use crate::units::TimeUs;
 use crate::wire::{self, Grids, Message};
@@ -294,17 +296,10 @@ impl Sequencer {
     ) -> Result<Answer, Rejection> {
         events.clear();
         let outcome = self.engine.apply(command, now, events);
-        let is_logged = self.recording == Recording::Logged;
-        // The engine changes nothing without an event, so what has none need not be logged.
-        if let Some(first) = events.first().filter(|_| is_logged) {
-            self.record(command, first);
+        if self.recording == Recording::Logged {
+            self.record(command, events);
         }
-        for event in &*events {
-            if is_logged {
-                self.batch.digest.add(event);
-            }
-            self.note(event, now);
-        }
+        self.note(events, now);
         outcome
     }
 
@@ -347,34 +342,33 @@ impl Sequencer {
 
     /// Why a command must wait for space on the disk, if it must.
     pub(super) fn lacks_space(&self, command: &Command) -> Option<&'static str> {
-        match (self.shared.space(), command) {
-            (Space::Low | Space::ReservedOnly, Command::CreateAuction(_)) => {
+        match command {
+            Command::CreateAuction(_) if self.shared.space() != Space::Ample => {
                 Some("the disk runs low: no new auctions are taken")
             }
-            (
-                Space::ReservedOnly,
-                Command::SubmitBid(_)
-                | Command::SubmitBids(_)
-                | Command::AmendBid(_)
-                | Command::PutPrices { .. }
-                | Command::PutOrderBook { .. },
-            ) => Some("the disk is full: no new bids are taken"),
+            Command::SubmitBid(_)
+            | Command::SubmitBids(_)
+            | Command::AmendBid(_)
+            | Command::PutPrices { .. }
+            | Command::PutOrderBook { .. } => self.lacks_space_for_bids(),
             _ => None,
         }
     }
 
+    /// Why bids must wait for space on the disk, if they must.
+    pub(super) fn lacks_space_for_bids(&self) -> Option<&'static str> {
+        (self.shared.space() == Space::ReservedOnly).then_some("the disk is full: no new bids are taken")
+    }
+
+    pub(super) fn fill_in_bid(&mut self, bid: &mut SubmitBid) {
+        bid.bid = self.ids.bid();
+        bid.salt = self.ids.salt();
+    }
+
     pub(super) fn fill_in(&mut self, command: &mut Command) {
         match command {
-            Command::SubmitBid(bid) => {
-                bid.bid = self.ids.bid();
-                bid.salt = self.ids.salt();
-            }
-            Command::SubmitBids(bids) => {
-                for bid in bids {
-                    bid.bid = self.ids.bid();
-                    bid.salt = self.ids.salt();
-                }
-            }
+            Command::SubmitBid(bid) => self.fill_in_bid(bid),
+            Command::SubmitBids(bids) => bids.iter_mut().for_each(|bid| self.fill_in_bid(bid)),
             Command::CreateAuction(create) if create.auction.0.is_nil() => {
                 create.auction = self.ids.auction()
             }
@@ -385,7 +379,10 @@ impl Sequencer {
         }
     }
 
-    fn record(&mut self, command: &Command, first: &Event) {
+    /// Notes a command for the log. The engine changes nothing without an event, so what has none need not be logged.
+    pub(super) fn record(&mut self, command: &Command, events: &[Event]) {
+        let Some(first) = events.first() else { return };
+        events.iter().for_each(|event| self.batch.digest.add(event));
         if !matches!(
             command,
             Command::CreateAuction(_) | Command::SubmitBid(_) | Command::SubmitBids(_) | Command::AmendBid(_)
@@ -430,7 +427,11 @@ impl Sequencer {
     }
 
     /// Keeps the sequencer's own lists true.
-    fn note(&mut self, event: &Event, now: TimeUs) {
+    pub(super) fn note(&mut self, events: &[Event], now: TimeUs) {
+        events.iter().for_each(|event| self.note_event(event, now));
+    }
+
+    fn note_event(&mut self, event: &Event, now: TimeUs) {
         let Some(auction) = event.auction else { return };
         if matches!(event.fact, Fact::AuctionCreated { .. }) {
             self.list(auction.slot);

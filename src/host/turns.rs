@@ -17,7 +17,7 @@ use super::intake::{Inlet, Intake, Outlet};
 use super::request::{Found, Outcome, Query};
 use super::sequencer::Sequencer;
 use super::shared::Shared;
-use crate::engine::{Answer, Command, Engine, Rejection};
+use crate::engine::{Answer, Command, Engine, PlacedBid, Rejection, SubmitBid};
 use crate::units::TimeUs;
 
 /// Most requests in one turn.
@@ -80,6 +80,15 @@ impl Turn<'_> {
     /// Carries a wish out. Its ids that are nil are given now.
     pub fn command(&mut self, command: Command) -> Result<Answer, Refused> {
         self.sequencer.take_command(command, self.now)
+    }
+
+    /// Places bids in order, each judged alone, and tells of each what became of it. Their ids are given now.
+    pub fn place_all(
+        &mut self,
+        bids: &mut [SubmitBid],
+        tell: impl FnMut(&Engine, usize, Result<PlacedBid, Refused>),
+    ) {
+        self.sequencer.place_all(bids, self.now, tell);
     }
 
     /// Answers a question.
