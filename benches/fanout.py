@@ -5,8 +5,9 @@
 
 Every server runs on the first core and the load generator on the second (`taskset`), so nothing else should run
 meanwhile. Each figure is the median of N runs, servers taking turns. The peers are built from benches/peers: a bare
-write of a ready frame to each socket (`floor`), tokio-tungstenite with tokio's broadcast channel as it comes
-(`broadcast`) and with a small read buffer and one flush for all that waits (`tuned`), and npm's `ws`.
+write of a ready frame to each socket (`floor`), uWebSockets as PyPI's `socketify` carries it, driven from C (`uws`;
+wants a C compiler and libuv's library), tokio-tungstenite with tokio's broadcast channel as it comes (`broadcast`)
+and with a small read buffer and one flush for all that waits (`tuned`), and npm's `ws`.
 walras signs everybody in, clears and logs every bid (`--durability os`), and numbers every message; the peers do
 nothing of it. Prints Markdown.
 """
@@ -18,6 +19,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -25,6 +27,7 @@ PEERS = ROOT / "benches" / "peers"
 BUILT = ROOT / "target" / "peers"
 SECRET = "a secret for measurements only, 32 bytes and more"
 SERVER_CORE, CLIENT_CORE = "0", "1"
+SOCKETIFY = "socketify==0.0.31"
 PARTS = ("fanout", "latency", "pings", "idle", "stalled")
 
 
@@ -43,6 +46,8 @@ class Server:
             command += ["--durability", "os", "--accept-loss", "--drain", "0s", *settings]
         elif name == "ws":
             command = ["node", PEERS / "ws" / "server.js"]
+        elif name == "uws":
+            command = [BUILT / "uws" / "server"]
         else:
             command = [BUILT / "release" / "peers", name]
         self.process = subprocess.Popen(
@@ -97,11 +102,11 @@ def fanout(arguments):
     for window in (1, 16):
         for subscribers in (100, 1000, 5000):
             head.append(f"{subscribers:,} × {window}")
-            names = ["walras", "floor", "tuned", "ws"] + (["broadcast"] if subscribers == 1000 else [])
+            names = ["walras", "floor", "uws", "tuned", "ws"] + (["broadcast"] if subscribers == 1000 else [])
             bench = ["fanout", "--subscribers", subscribers, "--window", window, "--seconds", arguments.seconds]
             key = "cpu_s_per_million_deliveries"
             found = medians(arguments, names, bench, [key])
-            for name in ("walras", "floor", "tuned", "broadcast", "ws"):
+            for name in ("walras", "floor", "uws", "tuned", "broadcast", "ws"):
                 figure = f"{found[name][key]:.2f}" if name in found else ""
                 rows.setdefault(name, [name]).append(figure)
     table(head, rows.values())
@@ -112,7 +117,7 @@ def latency(arguments):
     rows = []
     for subscribers, rate in ((1000, 20), (100, 200)):
         bench = ["fanout", "--subscribers", subscribers, "--rate", rate, "--seconds", arguments.seconds]
-        for name, figures in medians(arguments, ["walras", "tuned", "ws"], bench, keys).items():
+        for name, figures in medians(arguments, ["walras", "floor", "uws", "tuned", "ws"], bench, keys).items():
             shown = [f"{figures[key] / 1000:.2f}" for key in keys]
             rows.append([f"{subscribers:,} subscribers, {rate} bids/s", name, *shown])
     table(["latency of a delivery, ms", "server", "p50", "p99", "p99.9"], rows)
@@ -121,9 +126,10 @@ def latency(arguments):
 def pings(arguments):
     keys = ["pings_per_s", "latency_p50_us", "latency_p99_us"]
     bench = ["pings", "--connections", 64, "--seconds", arguments.seconds]
-    figures = medians(arguments, ["walras"], bench, keys)["walras"]
-    row = [f"{figures['pings_per_s']:,.0f}", f"{figures['latency_p50_us']:.0f}", f"{figures['latency_p99_us']:.0f}"]
-    table(["pings answered a second, 64 connections", "p50 µs", "p99 µs"], [row])
+    rows = []
+    for name, figures in medians(arguments, ["walras", "uws", "tuned"], bench, keys).items():
+        rows.append([name, *(f"{figures[key]:,.0f}" for key in keys)])
+    table(["64 connections", "pings answered a second", "p50 µs", "p99 µs"], rows)
 
 
 def idle(arguments):
@@ -155,6 +161,22 @@ def build():
     command = ["cargo", "build", "--release", "--locked", "--target-dir", BUILT]
     subprocess.run([*command, "--manifest-path", PEERS / "rust" / "Cargo.toml"], **quiet)
     subprocess.run(["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"], cwd=PEERS / "ws", **quiet)
+    build_uws(BUILT / "uws", quiet)
+
+
+def build_uws(folder, quiet):
+    """The package is fetched for its library alone; only the C program is run."""
+    library = folder / "libsocketify_linux_amd64.so"
+    if not library.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        subprocess.run([*fetch, "--dest", folder, SOCKETIFY], **quiet)
+        [package] = folder.glob("*.tar.gz")
+        with tarfile.open(package) as archive:
+            [member] = [each for each in archive if each.name.endswith("/" + library.name)]
+            library.write_bytes(archive.extractfile(member).read())
+    program = ["gcc", "-O2", "-D_GNU_SOURCE", PEERS / "uws" / "server.c", "-o", folder / "server"]
+    subprocess.run([*program, library, "-Wl,-rpath," + str(folder)], **quiet)
 
 
 def main():

@@ -114,7 +114,9 @@ async fn talk(mut socket: WebSocketStream<TcpStream>, room: Rc<Room>) {
             message = socket.next() => {
                 let Some(Ok(message)) = message else { return };
                 let Message::Text(text) = message else { continue };
-                let answer = if text.contains("auth") {
+                let answer = if text.contains(r#""ping""#) {
+                    r#"{"type":"pong","timestamp":"2024-01-01T00:00:31.000Z"}"#
+                } else if text.contains("auth") {
                     r#"{"type":"auth_success"}"#
                 } else if text.contains("subscribe") {
                     watching = Some(room.events.subscribe());
