@@ -11,17 +11,36 @@ struct Clearings <: AbstractVector{Clearing}
     sales::Vector{Figures}
     offsets::Vector{UInt64}
     lots::Vector{Int64}
-    payments::Vector{Int128}
+    payments::Payments
     marks::Vector{UInt8}
     grids::Grids
 end
 
 Base.size(clearings::Clearings) = size(clearings.sales)
 
+Base.getproperty(clearings::Clearings, name::Symbol) =
+    name === :payments ? payments_units(clearings) : getfield(clearings, name)
+
+payments_units(clearings::Clearings) = column_of(getfield(clearings, :payments)) do
+    # By `getfield` as for one clearing.
+    lots, offsets = getfield(clearings, :lots), getfield(clearings, :offsets)
+    column = Vector{Int128}(undef, length(lots))
+    isempty(column) && return column
+    for (sale, figures) in enumerate(getfield(clearings, :sales))
+        # Without a price no lots are won.
+        for bid in Int(offsets[sale])+1:Int(offsets[sale+1])
+            column[bid] = widemul(lots[bid], figures.price_ticks)
+        end
+    end
+    return column
+end
+
 function Base.getindex(clearings::Clearings, sale::Int)
     bids = Int(clearings.offsets[sale])+1:Int(clearings.offsets[sale+1])
     part(column) = isempty(column) ? column : column[bids]
-    fills = (lots = part(clearings.lots), payments = part(clearings.payments), marks = part(clearings.marks))
+    whole = getfield(clearings, :payments)
+    fills = (lots = part(clearings.lots), marks = part(clearings.marks),
+             payments = whole.is_there[] ? Payments(part(whole.column)) : Payments())
     return Clearing(clearings.sales[sale], fills, empty_winners(0), clearings.grids)
 end
 
@@ -44,7 +63,7 @@ function clear_many(terms, counts::AbstractVector{<:Integer}, prices = nothing, 
     all(>=(0), counts) && sum(counts) == columns.count ||
         misuse(:BAD_LENGTH, "the counts add up to another number than $(columns.count), of the bids")
     offsets = cumsum(pushfirst!(Vector{UInt64}(counts), 0))
-    rooms = empty_fills(fills ? columns.count : 0)
+    rooms = empty_fills(terms, fills ? columns.count : 0)
     sales = Vector{Figures}(undef, length(counts))
     GC.@preserve terms columns rooms begin
         bids, into = Ref(pointers(columns)), Ref(pointers(rooms, empty_winners(0)))

@@ -15,13 +15,20 @@ mutable struct Terms
     handle::Ptr{Cvoid}
     grids::Grids
     lowest_price_ticks::Int64
+    # What decides which parts of a result the library has to write.
+    is_pay_as_bid::Bool
+    has_money_unit::Bool
 
     function Terms(json::AbstractString)
         text, handle = String(json), Ref{Ptr{Cvoid}}(C_NULL)
         check(walras_terms_new(text, sizeof(text), handle))
         grids, lowest = Ref{Grids}(), Ref{Int64}()
         check(walras_terms_grids(handle[], grids, lowest))
-        return finalizer(close, new(handle[], grids[], lowest[]))
+        # The library has read it, so it is an object of known keys.
+        keys = JSON.parse(text)
+        is_pay_as_bid = get(keys, "price_rule", nothing) == "pay_as_bid"
+        has_money_unit = get(keys, "money_unit", nothing) !== nothing
+        return finalizer(close, new(handle[], grids[], lowest[], is_pay_as_bid, has_money_unit))
     end
 end
 
@@ -61,6 +68,33 @@ const MARK_REFUSAL, MARK_AT_MARGIN, MARK_KILLED = 0x0f, 0x10, 0x20
 const BID_PHANTOM, BID_MARGINAL = 0x01, 0x02
 
 """
+What each bid pays, in tick × lot units: a column that the library writes, or one that is worked out when it is first asked
+for, and kept. Any thread may ask.
+"""
+mutable struct Payments
+    is_there::Threads.Atomic{Bool}
+    lock::Threads.SpinLock
+    column::Vector{Int128}
+
+    Payments() = new(Threads.Atomic{Bool}(false), Threads.SpinLock())
+    Payments(column) = new(Threads.Atomic{Bool}(true), Threads.SpinLock(), column)
+end
+
+address(payments::Payments) = payments.is_there[] ? pointer(payments.column) : Ptr{Int128}(C_NULL)
+
+function column_of(work_out, payments::Payments)
+    payments.is_there[] && return payments.column
+    return lock(payments.lock) do
+        if !payments.is_there[]
+            payments.column = work_out()
+            # Whoever sees this sees the column as well.
+            payments.is_there[] = true
+        end
+        payments.column
+    end
+end
+
+"""
     Clearing
 
 The result of one sale. What is exact is in whole ticks, lots and tick × lot units of money:
@@ -97,7 +131,7 @@ struct Clearing
     refused_count::Int
     killed_count::Int
     lots::Vector{Int64}
-    payments::Vector{Int128}
+    payments::Payments
     marks::Vector{UInt8}
     winners::NamedTuple{(:bidder, :lots, :payment),Tuple{Vector{UInt32},Vector{Int64},Vector{Int128}}}
     grids::Grids
@@ -113,6 +147,14 @@ function Clearing(figures::Figures, fills, winners, grids)
         Int128(figures.total_quantity_lots), Int128(figures.revenue), figures.payments_are_exact == 1,
         figures.bid_count, figures.phantom_count, figures.refused_count, figures.killed_count,
         fills.lots, fills.payments, fills.marks, winners, grids)
+end
+
+Base.getproperty(clearing::Clearing, name::Symbol) =
+    name === :payments ? payments_units(clearing) : getfield(clearing, name)
+
+# By `getfield`, since the compiler infers no types where a `getproperty` leads to itself.
+payments_units(clearing::Clearing) = column_of(getfield(clearing, :payments)) do
+    widemul.(getfield(clearing, :lots), something(getfield(clearing, :price_ticks), 0))
 end
 
 price_or_nothing(ticks::Int64) = ticks == NO_PRICE ? nothing : ticks
@@ -172,14 +214,16 @@ pointers(columns::Columns) = BidColumns(
     address(Float64, columns.prices), address(Float64, columns.quantities), address(Int128, columns.budgets),
     address(UInt64, columns.sequences), address(UInt32, columns.bidders), address(UInt8, columns.flags))
 
-empty_fills(count) =
-    (lots = Vector{Int64}(undef, count), payments = Vector{Int128}(undef, count), marks = Vector{UInt8}(undef, count))
+# Without payments by bid, each is the one price times the lots.
+empty_fills(terms, count) =
+    (lots = Vector{Int64}(undef, count), marks = Vector{UInt8}(undef, count),
+     payments = terms.is_pay_as_bid ? Payments(Vector{Int128}(undef, count)) : Payments())
 
 empty_winners(count) =
     (bidder = Vector{UInt32}(undef, count), lots = Vector{Int64}(undef, count), payment = Vector{Int128}(undef, count))
 
 pointers(fills, winners) = FillColumns(
-    pointer(fills.lots), pointer(fills.payments), pointer(fills.marks), length(winners.bidder),
+    pointer(fills.lots), address(fills.payments), pointer(fills.marks), length(winners.bidder),
     pointer(winners.bidder), pointer(winners.lots), pointer(winners.payment))
 
 """
@@ -206,9 +250,9 @@ sense, and with rounding for numbers that are none; [`MisuseError`](@ref) for co
 function clear(terms, prices = nothing, quantities = nothing; options...)
     terms = Terms(terms)
     columns = Columns(terms.grids, prices, quantities; options...)
-    fills = empty_fills(columns.count)
+    fills = empty_fills(terms, columns.count)
     # Every winner is a bidder of some bid.
-    winners, figures = empty_winners(columns.count), Ref{Figures}()
+    winners, figures = empty_winners(terms.has_money_unit ? columns.count : 0), Ref{Figures}()
     GC.@preserve terms columns fills winners begin
         bids, rooms = Ref(pointers(columns)), Ref(pointers(fills, winners))
         check(walras_clear_with(terms.handle, bids, rooms, figures))

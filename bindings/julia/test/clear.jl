@@ -99,6 +99,55 @@ end
     @test clear(terms, [9, 9], [0, 6], budgets = [40, 0]).lots == [4, 6]
 end
 
+@testset "payments asked for are those that the library writes" begin
+    random = MersenneTwister(11)
+    supply, count = (type = "fixed", quantity = 400), 60
+    rules = [NamedTuple(), (price_rule = "pay_as_bid",), (money_unit = 100,), (price_rule = "pay_as_bid", money_unit = 100),
+             (price_rule = nothing, allocation = "pro_rata_demand")]
+    for rule in rules, _ in 1:50
+        terms = Terms(; supply = supply, tick_size = 1, lot_size = 1, reserve_price = 5, rule...)
+        prices, lots = Float64.(rand(random, 4:14, count)), rand(random, 1:25, count)
+        prices[rand(random, 1:count, 5)] .= NaN
+        budgets, flags = zeros(Int128, count), rand(random, [0x00, 0x00, BID_PHANTOM], count)
+        lots[1:5] .= 0
+        budgets[1:5] .= rand(random, 1:200, 5)
+        clearing = clear(terms, prices, lots, budgets = budgets, flags = flags)
+        @test clearing.payments == written_payments(terms, prices, lots, budgets = budgets, flags = flags)
+    end
+    own_price = Terms(raw"""{"supply": {"type": "fixed", "quantity": 10}, "lot_size": 1, "price_rule": "pay\u005fas_bid"}""")
+    @test clear(own_price, [3.0, 2.0], [5, 5]).payments == [1500, 1000]
+    beyond = Terms(supply = (type = "fixed", quantity = 2 * 10^18), tick_size = 1, lot_size = 1)
+    @test clear(beyond, [10^18], [10^18]).payments == [0]
+    @test clear(beyond, [10^18, 10^18], [10^18, 10^18]).payments == [Int128(10)^36, Int128(10)^36]
+    @test clear(beyond, Float64[], Float64[]).payments == Int128[]
+end
+
+@testset "payments are made when they are asked for, once" begin
+    terms, count = Terms(; SALE...), 100_000
+    ticks, lots, counts = fill(1200, count), fill(1, count), fill(100, count ÷ 100)
+    one() = clear(terms; prices_ticks = ticks, quantities_lots = lots)
+    many() = clear_many(terms, counts; prices_ticks = ticks, quantities_lots = lots)
+    for work in (one, many)
+        ask(result) = result.payments
+        ask(work())
+        # Eight bytes for lots and one for marks, and for the figures of a sale of 100 bids some more.
+        @test (@allocated work()) < 14 * count
+        result = work()
+        @test (@allocated ask(result)) >= 16 * count
+        @test (@allocated ask(result)) < 1000
+        @test result.payments === result.payments && result.payments isa Vector{Int128}
+        @test propertynames(result) == fieldnames(typeof(result)) && :payments in propertynames(result)
+        # Whichever thread is first, all get its array.
+        for _ in 1:20
+            shared, found = work(), Vector{Vector{Int128}}(undef, 8)
+            Threads.@threads for place in eachindex(found)
+                found[place] = shared.payments
+            end
+            @test all(column -> column === found[1], found)
+        end
+    end
+end
+
 @testset "mistakes are errors of their kind" begin
     error = try Terms(suply = 1) catch caught; caught end
     @test error isa MalformedError && error.code == :INVALID_MESSAGE && occursin("supply", error.message)
@@ -135,9 +184,22 @@ end
     for threads in [1, 3]
         @test figures(clear_many(terms, counts, prices, lots, threads = threads)).revenue == figured.revenue
     end
+    @test many.payments == reduce(vcat, [sale.payments for sale in many])
+    own_price = Terms(supply = (type = "fixed", quantity = 500), tick_size = "0.01", lot_size = 1, reserve_price = 10,
+                      price_rule = "pay_as_bid")
+    for terms in (terms, own_price)
+        many, ends = clear_many(terms, counts, prices, lots), cumsum(counts)
+        each = [clear(terms, prices[last-count+1:last], lots[last-count+1:last]).payments for (last, count) in zip(ends, counts)]
+        @test [sale.payments for sale in many] == each
+        @test many.payments == reduce(vcat, each)
+        @test [sale.payments for sale in many] == each
+    end
     taken = prices .>= 10
     @test_throws RefusedError clear_many(terms, counts, prices, lots, fills = false)
-    @test isempty(clear_many(terms, [sum(taken)], prices[taken], lots[taken], fills = false).lots)
+    for terms in (terms, own_price)
+        bare = clear_many(terms, [sum(taken)], prices[taken], lots[taken], fills = false)
+        @test isempty(bare.lots) && isempty(bare.payments) && isempty(bare[1].payments)
+    end
     @test_throws MisuseError clear_many(terms, counts[2:end], prices, lots)
     @test_throws MisuseError clear_many(terms, [-1, 1 + sum(counts)], prices, lots)
 end

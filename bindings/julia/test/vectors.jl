@@ -63,6 +63,19 @@ function expected(key, value)
     return exact(value)
 end
 
+"What each bid pays as the library writes it when it is given the room, whatever the terms."
+function written_payments(terms, prices, quantities; options...)
+    columns = Walras.Columns(terms.grids, prices, quantities; options...)
+    room = Walras.Payments(Vector{Int128}(undef, columns.count))
+    fills = merge(Walras.empty_fills(terms, columns.count), (payments = room,))
+    winners, figures = Walras.empty_winners(columns.count), Ref{Walras.Figures}()
+    GC.@preserve terms columns fills winners begin
+        bids, rooms = Ref(Walras.pointers(columns)), Ref(Walras.pointers(fills, winners))
+        Walras.check(Walras.walras_clear_with(terms.handle, bids, rooms, figures))
+    end
+    return room.column
+end
+
 @testset "every vector holds" begin
     files = filter(endswith(".json"), readdir(joinpath(ROOT, "tests", "vectors"), join = true))
     vectors = reduce(vcat, [JSON.parse(read(file, String)) for file in files])
@@ -74,8 +87,9 @@ end
         # The order of names in `net_long` is what numbers them, so the terms are written once.
         terms = Terms(JSON.write(auction))
         given = columns(vector["auction"], terms)
-        clearing = clear(terms, given.prices, given.quantities, budgets = given.budgets, bidders = given.bidders,
-                         flags = given.flags)
+        options = (budgets = given.budgets, bidders = given.bidders, flags = given.flags)
+        clearing = clear(terms, given.prices, given.quantities; options...)
+        @test clearing.payments == written_payments(terms, given.prices, given.quantities; options...)
         ids = [bid["id"] for bid in bids]
         for (key, value) in vector["expect"]
             @test matches(actual(clearing, key, ids), expected(key, value))
