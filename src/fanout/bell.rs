@@ -20,6 +20,14 @@ impl Bell {
         self.is_asleep.load(Ordering::Relaxed) && self.is_asleep.swap(false, Ordering::Relaxed)
     }
 
+    /// Something was added: whether the one who takes things sleeps. It is not woken, and whoever called must see to
+    /// what was added, or [`ring`](Self::ring).
+    pub fn is_asleep(&self) -> bool {
+        // As in `ring`.
+        fence(Ordering::SeqCst);
+        self.is_asleep.load(Ordering::Relaxed)
+    }
+
     /// Says that the caller will sleep, unless it finds something when it looks now.
     pub fn fall_asleep(&self) {
         self.is_asleep.store(true, Ordering::Relaxed);

@@ -8,10 +8,11 @@ use parking_lot::Mutex;
 use super::committer::Committer;
 use super::history::History;
 use super::ids::Ids;
-use super::intake::{self, Sink};
+use super::intake::{self, Exit, Sink};
+use super::recording::Recording;
 use super::sequencer::{Parts, Sequencer};
 use super::shared::{ShardWaker, Shared};
-use super::states::{Publishing, Recording};
+use super::states::Publishing;
 use super::subscribe::CatchUps;
 use super::turns::Turns;
 use super::{Clock, Host, HostConfig, HostError};
@@ -70,7 +71,7 @@ impl Host {
             keeper,
         });
         let turns = Arc::new(Turns::new(sequencer, Arc::clone(&clock), Arc::clone(&shared), intake.clone()));
-        let requests = Mutex::new(Some(requests));
+        let requests = Exit::new(requests);
         let threads = Mutex::default();
         let encoding = config.encoding;
         let host =

@@ -4,18 +4,18 @@
 //! last of them, and the sequencer sleeps at once instead of looking again and again
 //! first, as channels do. On a machine with few cores both are time for the shards.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::Thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use parking_lot::Mutex;
 
 use super::batch::Batch;
 use super::committer::Committer;
 use super::rebuild::Rebuilt;
-use super::request::Request;
-use crate::engine::Engine;
+use super::request::{Body, Request};
+use crate::engine::{Command, Engine};
 use crate::fanout::Bell;
 use crate::units::TimeUs;
 
@@ -43,10 +43,40 @@ pub(super) struct Inlet {
     bed: Arc<Bed>,
 }
 
-/// The queue's way out, for one thread.
+/// The queue's way out. One thread waits for items; whoever takes them holds the sequencer's lock, so that the order of
+/// the queue is the order of everything.
 pub(super) struct Outlet {
     queue: Receiver<Intake>,
     bed: Arc<Bed>,
+}
+
+/// The queue's way out as the host keeps it: for the thread that will wait there, and until that has ended for whoever
+/// carries something out in its place.
+pub(super) struct Exit {
+    free: Mutex<Option<Arc<Outlet>>>,
+    outlet: Weak<Outlet>,
+}
+
+impl Exit {
+    pub fn new(outlet: Outlet) -> Self {
+        let outlet = Arc::new(outlet);
+        Self { outlet: Arc::downgrade(&outlet), free: Mutex::new(Some(outlet)) }
+    }
+
+    /// Gives it to the one who will wait there, unless somebody does.
+    pub fn take(&self) -> Option<Arc<Outlet>> {
+        self.free.lock().take()
+    }
+
+    /// Whether somebody has taken it.
+    pub fn is_taken(&self) -> bool {
+        self.free.lock().is_none()
+    }
+
+    /// The outlet itself, unless the one who waited there has gone.
+    pub fn outlet(&self) -> Option<Arc<Outlet>> {
+        self.outlet.upgrade()
+    }
 }
 
 /// Where the one who takes items sleeps.
@@ -85,6 +115,11 @@ impl Inlet {
         self.ring();
     }
 
+    /// Whether something was added while nobody is awake who would take it.
+    pub fn is_slept_through(&self) -> bool {
+        !self.queue.is_empty() && self.bed.bell.is_asleep()
+    }
+
     /// Makes sure that what was added is looked at. Costs next to nothing where nothing was.
     pub fn ring(&self) {
         // What is no longer there was taken by one who is awake.
@@ -94,6 +129,19 @@ impl Inlet {
         {
             sleeper.unpark();
         }
+    }
+}
+
+impl Intake {
+    /// Whether it takes little time and brings about few frames, whatever the market looks like.
+    pub(super) fn is_short(&self) -> bool {
+        let Self::Request(request) = self else { return false };
+        matches!(
+            request.body,
+            Body::Command(Command::SubmitBid(_) | Command::CancelBid(_) | Command::AmendBid(_))
+                | Body::Amend(_)
+                | Body::Unreadable(_)
+        )
     }
 }
 
@@ -107,22 +155,25 @@ impl Outlet {
         }
     }
 
-    /// Waits for the next item: until somebody rings, or for so long. It may come back with nothing before.
-    pub fn wait(&self, patience: Option<Duration>) -> Option<Intake> {
-        if let Some(item) = self.try_next() {
-            return Some(item);
+    /// Waits for an item: until somebody rings, or for so long. It may come back before.
+    pub fn wait(&self, patience: Option<Duration>) {
+        if !self.is_empty() {
+            return;
         }
         self.bed.sleeper.get_or_init(std::thread::current);
         self.bed.bell.fall_asleep();
-        let item = self.try_next();
-        if item.is_none() {
+        if self.is_empty() {
             match patience {
                 Some(patience) => std::thread::park_timeout(patience),
                 None => std::thread::park(),
             }
         }
         self.bed.bell.wake();
-        item.or_else(|| self.try_next())
+    }
+
+    /// How many items are there.
+    pub fn count(&self) -> usize {
+        self.queue.len()
     }
 
     /// Whether nothing is there.
@@ -170,18 +221,21 @@ mod tests {
         let mut count = 0;
         while count < ITEMS {
             // Without a bound: a missed bell would be seen as a test that hangs.
-            count += usize::from(outlet.wait(None).is_some());
+            outlet.wait(None);
+            count += usize::from(outlet.try_next().is_some());
         }
         drop(sender.join());
-        assert!(matches!(outlet.wait(None), Some(Intake::Stop)), "nobody is left to ring");
+        assert!(matches!(outlet.try_next(), Some(Intake::Stop)), "nobody is left to ring");
     }
 
     #[test]
     fn patience_ends() {
         let (inlet, outlet) = queue(1);
-        assert!(outlet.wait(Some(Duration::ZERO)).is_none());
+        outlet.wait(Some(Duration::ZERO));
+        assert!(outlet.is_empty() && !inlet.is_slept_through());
         assert!(inlet.send(Intake::Nudge));
-        assert!(matches!(outlet.wait(None), Some(Intake::Nudge)));
+        outlet.wait(None);
+        assert!(matches!(outlet.try_next(), Some(Intake::Nudge)));
         assert!(outlet.is_empty());
     }
 }

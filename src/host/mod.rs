@@ -26,6 +26,7 @@ mod publish;
 mod queries;
 mod rebuild;
 mod recent;
+mod recording;
 mod recovery;
 mod refusals;
 mod replies;
@@ -60,13 +61,14 @@ pub use shared::{Readiness, ShardWaker};
 pub use turns::{Closed, Refused, Turn};
 
 use committer::Committer;
-use intake::{Inlet, Intake, Outlet, Sink};
+use intake::{Exit, Inlet, Intake, Sink};
 use keeper::Keeper;
 use rebuild::Rebuilder;
+use recording::Recording;
 use recovery::{Past, Replayer};
 use sequencer::{Parts, Sequencer};
 use shared::Shared;
-use states::{Publishing, Recording};
+use states::Publishing;
 use subscribe::CatchUps;
 use turns::Turns;
 
@@ -148,8 +150,7 @@ pub struct Host {
     clock: Arc<dyn Clock>,
     turns: Arc<Turns>,
     intake: Inlet,
-    /// The queue's other end, as long as no thread takes from it.
-    requests: Mutex<Option<Outlet>>,
+    requests: Exit,
     ring: Ring,
     log: Arc<dyn LogHandle>,
     epoch: Arc<str>,
@@ -221,7 +222,7 @@ impl Host {
         });
         sequencer.start(after_outage);
         let turns = Arc::new(Turns::new(sequencer, Arc::clone(&clock), Arc::clone(&shared), intake.clone()));
-        let requests = Mutex::new(Some(requests));
+        let requests = Exit::new(requests);
         let threads = Mutex::new(threads);
         let encoding = config.encoding;
         let host =
@@ -232,7 +233,7 @@ impl Host {
 
     /// Starts the thread that takes requests from the queue, unless it runs.
     fn ensure_thread(&self) -> Result<(), HostError> {
-        let Some(requests) = self.requests.lock().take() else { return Ok(()) };
+        let Some(requests) = self.requests.take() else { return Ok(()) };
         let turns = Arc::clone(&self.turns);
         self.threads.lock().push(spawn("walras-sequencer", move || turns.run(&requests))?);
         let nudge = self.intake.clone();
@@ -268,6 +269,19 @@ impl Host {
     /// Wakes the sequencer if it sleeps.
     pub fn ring(&self) {
         self.intake.ring();
+    }
+
+    /// Like [`ring`](Self::ring), for a shard that has added all it has. If that is little and the sequencer sleeps, it is
+    /// carried out right here, which spares two hand-overs between threads. `has_read_all` is asked whether the caller
+    /// has read the ring to its end.
+    pub fn ring_or_carry_out(&self, has_read_all: impl FnOnce() -> bool) {
+        if self.intake.is_slept_through()
+            && let Some(outlet) = self.requests.outlet()
+            && self.turns.try_short_turn(&outlet, has_read_all)
+        {
+            return;
+        }
+        self.ring();
     }
 
     /// Runs `visit` with the engine, on the sequencer's thread, at its place in the order. `false` if the host has
@@ -314,7 +328,7 @@ impl Host {
 
     /// Waits until everything that came before is carried out, durable and published.
     pub fn drain(&self) -> Result<(), Closed> {
-        if self.requests.lock().is_none() {
+        if self.requests.is_taken() {
             let (tell, told) = bounded(1);
             let visited = self.visit(move |_, _| {
                 let _ = tell.send(());
@@ -364,7 +378,7 @@ impl Host {
 
     /// Carries out what is in the queue, closes the log in good order, and ends. Afterwards nothing is taken.
     pub fn stop(&self) {
-        match self.requests.lock().take() {
+        match self.requests.take() {
             Some(_) => self.turns.adjust(Sequencer::end),
             None => {
                 self.intake.send(Intake::Stop);

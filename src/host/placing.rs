@@ -5,8 +5,8 @@
 
 use super::frame::ConnectionKey;
 use super::publish::NOBODY;
+use super::recording::Recording;
 use super::sequencer::Sequencer;
-use super::states::Recording;
 use super::turns::Refused;
 use crate::engine::{Command, Engine, PlacedBid, SubmitBid};
 use crate::units::TimeUs;

@@ -20,16 +20,16 @@ use super::intake::{Intake, Sink};
 use super::keeper::Ended;
 use super::publish::{End, NOBODY};
 use super::rebuild::Rebuilder;
-use super::recovery::is_over;
+use super::recording::Recording;
 use super::request::{Body, Origin, Outcome, Query, Request};
 use super::shared::Shared;
-use super::states::{Publishing, Recording, STATE_INTERVAL_US};
+use super::states::{Publishing, STATE_INTERVAL_US};
 use super::subscribe::CatchUps;
 use super::turns::Refused;
 use crate::engine::{
     Answer, AuctionId, AuctionSlot, Command, Engine, Event, Fact, Party, Rejection, SubmitBid,
 };
-use crate::log::{Continues, Hash, Space, StreamId, Urgency, record_hash};
+use crate::log::{Hash, StreamId};
 use crate::units::TimeUs;
 use crate::wire::{self, Grids, Message};
 
@@ -58,19 +58,21 @@ pub(super) struct Sequencer {
     /// How the sales ended whose end was kept in the history as it happened.
     pub(super) ends: FxHashMap<AuctionSlot, End>,
     /// The hash of each stream's newest record.
-    heads: FxHashMap<StreamId, Hash>,
+    pub(super) heads: FxHashMap<StreamId, Hash>,
     pub(super) logged_at: TimeUs,
     step_reported_us: i64,
     pub(super) publishing: Publishing,
     pub(super) recording: Recording,
     /// Whether an assertion has failed: nothing of the engine is looked at again.
     pub(super) is_faulty: bool,
+    /// An item of the queue that a shard's turn left to the thread. It comes before all others.
+    pub(super) set_aside: Option<Intake>,
     /// Until when the thread sleeps, unless it is called.
     sleeps_until: TimeUs,
     /// `None` once nothing is taken any more.
     sink: Option<Sink>,
     /// Hears of auctions that are over.
-    keeper: Option<Sender<Ended>>,
+    pub(super) keeper: Option<Sender<Ended>>,
 }
 
 /// What a sequencer is made of.
@@ -116,6 +118,7 @@ impl Sequencer {
             publishing: parts.publishing,
             recording: parts.recording,
             is_faulty: false,
+            set_aside: None,
             sleeps_until: TimeUs(i64::MAX),
             sink: Some(parts.sink),
             keeper: Some(parts.keeper),
@@ -152,6 +155,20 @@ impl Sequencer {
     /// Whether batches become durable on another thread.
     pub(super) fn is_committed_elsewhere(&self) -> bool {
         matches!(self.sink, Some(Sink::Thread { .. }))
+    }
+
+    /// Whether all is well, nothing is due by now, and a turn can be ended without waiting for another thread.
+    pub(super) fn is_idle(&self, now: TimeUs) -> bool {
+        let has_room = match &self.sink {
+            Some(Sink::Inline(_)) => true,
+            Some(Sink::Thread { batches, .. }) => !batches.is_full(),
+            None => false,
+        };
+        has_room
+            && !self.is_faulty
+            && !self.shared.is_frozen()
+            && self.set_aside.is_none()
+            && self.next_deadline().is_none_or(|deadline| deadline > now)
     }
 
     /// Closes the log in good order and takes nothing any more.
@@ -340,26 +357,6 @@ impl Sequencer {
         outcome.map(|bids| Answer::CancelledAll { bids, more: false })
     }
 
-    /// Why a command must wait for space on the disk, if it must.
-    pub(super) fn lacks_space(&self, command: &Command) -> Option<&'static str> {
-        match command {
-            Command::CreateAuction(_) if self.shared.space() != Space::Ample => {
-                Some("the disk runs low: no new auctions are taken")
-            }
-            Command::SubmitBid(_)
-            | Command::SubmitBids(_)
-            | Command::AmendBid(_)
-            | Command::PutPrices { .. }
-            | Command::PutOrderBook { .. } => self.lacks_space_for_bids(),
-            _ => None,
-        }
-    }
-
-    /// Why bids must wait for space on the disk, if they must.
-    pub(super) fn lacks_space_for_bids(&self) -> Option<&'static str> {
-        (self.shared.space() == Space::ReservedOnly).then_some("the disk is full: no new bids are taken")
-    }
-
     pub(super) fn fill_in_bid(&mut self, bid: &mut SubmitBid) {
         bid.bid = self.ids.bid();
         bid.salt = self.ids.salt();
@@ -376,31 +373,6 @@ impl Sequencer {
                 *settlement = self.ids.settlement();
             }
             _ => {}
-        }
-    }
-
-    /// Notes a command for the log. The engine changes nothing without an event, so what has none need not be logged.
-    pub(super) fn record(&mut self, command: &Command, events: &[Event]) {
-        let Some(first) = events.first() else { return };
-        events.iter().for_each(|event| self.batch.digest.add(event));
-        if !matches!(
-            command,
-            Command::CreateAuction(_) | Command::SubmitBid(_) | Command::SubmitBids(_) | Command::AmendBid(_)
-        ) {
-            self.batch.log.urgency = Urgency::Urgent;
-        }
-        let stream = stream_of(first);
-        let is_last = first.auction.is_some_and(|auction| is_over(&self.engine, auction.slot));
-        let continues = if is_last { Continues::No } else { Continues::Yes };
-        let head = self.heads.entry(stream).or_insert(Hash::ZERO);
-        self.batch.log.push_with(stream, continues, |bytes| {
-            let start = bytes.len();
-            wire::record::encode(command, bytes);
-            *head = record_hash(*head, stream, continues, &bytes[start..]);
-        });
-        if let Some(keeper) = self.keeper.as_ref().filter(|_| is_last) {
-            // The keeper ends only after the last turn.
-            let _ = keeper.send(Ended { stream, batch: self.batch.number });
         }
     }
 
@@ -487,9 +459,4 @@ impl Sequencer {
             Err(rejection) => Outcome::Rejected(rejection),
         }
     }
-}
-
-/// The stream of a command's record: its auction's, or the nil stream for market data.
-fn stream_of(first: &Event) -> StreamId {
-    StreamId(first.auction.map_or([0; 16], |auction| *auction.id.0.as_bytes()))
 }

@@ -2,6 +2,7 @@
 //! log's signs of life.
 
 use super::Encoding;
+use super::recording::Recording;
 use super::recovery::LIFE_STREAM;
 use super::sequencer::Sequencer;
 use crate::engine::{AuctionSlot, AuctionStatus};
@@ -26,15 +27,6 @@ impl Publishing {
         let always = encoding == Encoding::Always;
         Self { is_heard: always, keeps_history: always }
     }
-}
-
-/// Whether commands go into a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Recording {
-    /// They do.
-    Logged,
-    /// There is none: the state lives and dies with the process.
-    Unlogged,
 }
 
 impl Sequencer {

@@ -1,8 +1,9 @@
 //! Whose turn it is. The sequencer stands behind one lock; the order of taking it is the order of everything.
 //!
 //! Usually its own thread takes it, for all that waits in the queue. A caller that embeds the host may take it instead
-//! and run a turn on its own thread, which spares it two hand-overs between threads. Either way a turn reads the
-//! clock once, does what is due before anything else, and ends with its batch on the way to the log and the ring.
+//! and run a turn on its own thread, which spares it two hand-overs between threads; so may a shard that has a bid or two
+//! while the thread sleeps. Either way a turn reads the clock once, does what is due before anything else, and ends with
+//! its batch on the way to the log and the ring.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::clock::Clock;
 use super::ids::Ids;
-use super::intake::{Inlet, Intake, Outlet};
+use super::intake::{Inlet, Outlet};
 use super::request::{Found, Outcome, Query};
 use super::sequencer::Sequencer;
 use super::shared::Shared;
@@ -22,6 +23,8 @@ use crate::units::TimeUs;
 
 /// Most requests in one turn.
 const TURN_REQUESTS_MAX: usize = 1024;
+/// Most requests in a turn that a shard takes: it has connections to see to, and more are better carried out beside it.
+const SHORT_TURN_REQUESTS_MAX: usize = 8;
 /// A turn ends when its frames take this much.
 const TURN_FRAME_BYTES_MAX: usize = 2 << 20;
 
@@ -165,20 +168,21 @@ impl Turns {
         work(&mut self.sequencer.lock())
     }
 
-    /// Takes turns with what comes through the queue until told to stop; what is in the queue by then is still
+    /// Takes turns with what comes through the queue until told to stop; what came before is still
     /// carried out. An assertion that fails on the way is our fault: the thread lives on and says so to everybody.
     pub fn run(&self, intake: &Outlet) {
         let mut deadline = self.adjust(Sequencer::fall_asleep);
         loop {
-            let first = self.wait(intake, deadline);
+            self.wait(intake, deadline);
             let mut sequencer = self.sequencer.lock();
             if sequencer.is_faulty {
                 drop(sequencer);
-                return self.run_faulty(intake, first);
+                return self.run_faulty(intake);
             }
-            let turn = AssertUnwindSafe(|| self.turn(&mut sequencer, intake, first));
+            let turn = AssertUnwindSafe(|| self.turn(&mut sequencer, intake));
             match catch_unwind(turn) {
-                Ok(is_stopping) if is_stopping && intake.is_empty() => return sequencer.end(),
+                // Those who have not stopped asking by now may go on for ever.
+                Ok(is_stopping) if is_stopping => return sequencer.end(),
                 Ok(_) => deadline = sequencer.fall_asleep(),
                 Err(panic) => sequencer.fail(&*panic),
             }
@@ -186,15 +190,15 @@ impl Turns {
     }
 
     /// One turn with what waits in the queue; whether it said to stop.
-    fn turn(&self, sequencer: &mut Sequencer, intake: &Outlet, first: Option<Intake>) -> bool {
+    fn turn(&self, sequencer: &mut Sequencer, intake: &Outlet) -> bool {
         let now = self.clock.now();
+        let mut is_stopping = false;
         sequencer.begin_turn(now);
-        let mut is_stopping = first.is_some_and(|first| sequencer.take(first, now));
         for _ in 0..TURN_REQUESTS_MAX {
             if sequencer.batch.frames.byte_count() > TURN_FRAME_BYTES_MAX {
                 break;
             }
-            let Some(next) = intake.try_next() else { break };
+            let Some(next) = sequencer.set_aside.take().or_else(|| intake.try_next()) else { break };
             is_stopping |= sequencer.take(next, now);
         }
         sequencer.tell_states(now);
@@ -202,21 +206,67 @@ impl Turns {
         is_stopping
     }
 
-    fn run_faulty(&self, intake: &Outlet, first: Option<Intake>) {
-        let mut next = first;
-        while !next.is_some_and(|next| self.adjust(|sequencer| sequencer.take_faulty(next))) {
-            next = intake.wait(None);
+    /// Runs a short turn on a shard's thread with the few requests that wait, if the sequencer's own thread has nothing
+    /// to do with it. Whether nothing is left to do.
+    ///
+    /// A shard gates the ring that its turn publishes into. So it must have read all of it, as it says once nobody else
+    /// can publish, and what is not sure to be small is left to the thread.
+    pub fn try_short_turn(&self, intake: &Outlet, has_read_all: impl FnOnce() -> bool) -> bool {
+        if intake.count() > SHORT_TURN_REQUESTS_MAX {
+            return false;
+        }
+        let Some(mut sequencer) = self.sequencer.try_lock() else { return false };
+        let now = self.clock.now();
+        if !sequencer.is_idle(now) || !has_read_all() {
+            return false;
+        }
+        let turn = AssertUnwindSafe(|| short_turn(&mut sequencer, intake, now));
+        if let Err(panic) = catch_unwind(turn) {
+            sequencer.fail(&*panic);
+            return false;
+        }
+        if sequencer.set_aside.is_some() || sequencer.is_due_before_waking() {
+            self.nudge.nudge();
+        }
+        intake.is_empty()
+    }
+
+    fn run_faulty(&self, intake: &Outlet) {
+        let mut is_stopping = false;
+        while !is_stopping {
+            let next = self.adjust(|sequencer| sequencer.set_aside.take().or_else(|| intake.try_next()));
+            match next {
+                Some(next) => is_stopping = self.adjust(|sequencer| sequencer.take_faulty(next)),
+                None => intake.wait(None),
+            }
         }
         self.adjust(Sequencer::end);
     }
 
-    fn wait(&self, intake: &Outlet, deadline: Option<TimeUs>) -> Option<Intake> {
+    fn wait(&self, intake: &Outlet, deadline: Option<TimeUs>) {
         let patience = deadline.and_then(|deadline| self.clock.sleep_until(deadline));
-        if patience == Some(Duration::ZERO) { intake.try_next() } else { intake.wait(patience) }
+        if patience != Some(Duration::ZERO) {
+            intake.wait(patience);
+        }
     }
 
     /// What failed, if anything did.
     fn failure(&self, sequencer: &Sequencer) -> Option<String> {
         if sequencer.is_faulty { self.shared.fault() } else { self.shared.freeze_reason() }
     }
+}
+
+/// A turn with what is short of the next few requests.
+fn short_turn(sequencer: &mut Sequencer, intake: &Outlet, now: TimeUs) {
+    sequencer.begin_turn(now);
+    for _ in 0..SHORT_TURN_REQUESTS_MAX {
+        let Some(next) = intake.try_next() else { break };
+        if !next.is_short() {
+            sequencer.set_aside = Some(next);
+            break;
+        }
+        sequencer.take(next, now);
+    }
+    sequencer.tell_states(now);
+    sequencer.finish_turn(now);
 }
