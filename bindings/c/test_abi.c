@@ -213,6 +213,46 @@ static void forking(void) {
     EXPECT(WALRAS_OK, walras_terms_free(terms));
 }
 
+static volatile int is_over;
+
+static void *keep_busy(void *given) {
+    walras_engine *engine = (walras_engine *)given;
+    walras_terms *terms;
+    walras_engine_status status;
+    while (!is_over) {
+        EXPECT(WALRAS_OK, walras_engine_status_get(engine, &status));
+        EXPECT(WALRAS_OK, walras_terms_new(TERMS, strlen(TERMS), &terms));
+        EXPECT(WALRAS_OK, walras_terms_free(terms));
+    }
+    return NULL;
+}
+
+/* Whatever other threads are in the middle of when the process forks, the child can go on. */
+static void forking_while_busy(void) {
+    walras_engine *engine = engine_new("");
+    pthread_t threads[2];
+    int index, status = -1;
+    pid_t child;
+    for (index = 0; index < 2; index++)
+        if (pthread_create(&threads[index], NULL, keep_busy, engine) != 0) exit(1);
+    for (index = 0; index < 200; index++) {
+        child = fork();
+        if (child == 0) {
+            /* One that waits for ever is ended by the signal. */
+            alarm(30);
+            EXPECT(WALRAS_OK, walras_engine_free(engine_new("{\"clock\":\"manual\"}")));
+            _exit(0);
+        }
+        if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+            fprintf(stderr, "child %d ended with %d\n", index, status);
+            exit(1);
+        }
+    }
+    is_over = 1;
+    for (index = 0; index < 2; index++) pthread_join(threads[index], NULL);
+    EXPECT(WALRAS_OK, walras_engine_free(engine));
+}
+
 /* The memory of this process in use, in pages. */
 static long pages(void) {
     long size = 0, resident = 0;
@@ -227,7 +267,10 @@ int main(int argument_count, char **arguments) {
     long before = 0, after;
     misuse();
     many_threads();
-    if (argument_count <= 2) forking();
+    if (argument_count <= 2) {
+        forking();
+        forking_while_busy();
+    }
     for (round = 0; round < rounds; round++) {
         if (round == rounds / 10) before = pages();
         one_of_everything();

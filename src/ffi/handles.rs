@@ -4,12 +4,10 @@
 //! meant, packed into the bits of a pointer that nobody follows. A stale, foreign or invented one is found out
 //! whatever it looks like; freeing takes the thing out of the table, and calls still under way keep it alive.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use parking_lot::RwLock;
-
-use super::platform;
 use super::status::{Fault, WALRAS_BAD_HANDLE, WALRAS_FORKED, WALRAS_TOO_MANY_HANDLES};
+use super::{forks, platform};
 
 const KIND_BITS: u32 = 3;
 const INDEX_BITS: u32 = if usize::BITS == 64 { 24 } else { 14 };
@@ -38,8 +36,14 @@ pub(super) enum Forking {
 pub(super) struct Table<T> {
     kind: Kind,
     forking: Forking,
+    // The standard library's: whoever lets go of it after a fork does not look for those who waited in the parent.
     inner: RwLock<Inner<T>>,
 }
+
+/// A table that nobody else looks into.
+pub(super) struct Held<T: 'static>(
+    #[expect(dead_code, reason = "it is held")] RwLockWriteGuard<'static, Inner<T>>,
+);
 
 struct Inner<T> {
     places: Vec<Place<T>>,
@@ -60,12 +64,26 @@ impl<T> Table<T> {
         Self { kind, forking, inner }
     }
 
+    /// Keeps everybody else out until what is returned is dropped.
+    pub fn hold(&'static self) -> Held<T> {
+        Held(self.write())
+    }
+
+    // A panic leaves nothing half done in here.
+    fn read(&self) -> RwLockReadGuard<'_, Inner<T>> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner<T>> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Puts a thing into the table and gives its handle, never 0.
     pub fn insert(&self, thing: T) -> Result<usize, Fault> {
-        platform::watch_forks();
+        forks::watch();
         let forks = platform::forks();
         let thing = Some(Arc::new(thing));
-        let mut inner = self.inner.write();
+        let mut inner = self.write();
         let index = match inner.free.pop() {
             Some(index) => {
                 let place = &mut inner.places[index];
@@ -87,7 +105,7 @@ impl<T> Table<T> {
     #[inline]
     pub fn find(&self, handle: usize) -> Result<Arc<T>, Fault> {
         let (index, generation) = self.parts(handle)?;
-        let inner = self.inner.read();
+        let inner = self.read();
         let place = inner.places.get(index).filter(|place| place.generation == generation);
         let Some((place, thing)) = place.and_then(|place| Some((place, place.thing.as_ref()?))) else {
             return Err(bad_handle());
@@ -100,7 +118,7 @@ impl<T> Table<T> {
     /// process stays: its threads are not here, so nothing may wait for them, or close what they share.
     pub fn remove(&self, handle: usize) -> Result<Arc<T>, Fault> {
         let (index, generation) = self.parts(handle)?;
-        let mut inner = self.inner.write();
+        let mut inner = self.write();
         let place = inner.places.get_mut(index).filter(|place| place.generation == generation);
         let place = place.filter(|place| place.thing.is_some()).ok_or_else(bad_handle)?;
         self.check_process(place)?;

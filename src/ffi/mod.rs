@@ -18,6 +18,7 @@ mod columns;
 mod doubles;
 mod engine;
 mod export;
+mod forks;
 mod handles;
 mod library;
 mod live_types;

@@ -42,7 +42,7 @@ pub(super) fn forks() -> u32 {
 #[cfg(unix)]
 mod fork {
     use std::ffi::c_int;
-    use std::sync::Once;
+    use std::sync::OnceLock;
 
     unsafe extern "C" {
         fn pthread_atfork(
@@ -52,24 +52,50 @@ mod fork {
         ) -> c_int;
     }
 
-    unsafe extern "C" fn in_child() {
-        super::FORKS.fetch_add(1, super::Ordering::Relaxed);
+    struct Work {
+        hold: fn(),
+        release: fn(),
     }
 
-    /// Counts forks from now on.
-    pub fn watch() {
-        static WATCHING: Once = Once::new();
-        WATCHING.call_once(|| {
-            // SAFETY: the function only adds to an atomic, which is all that the child of a process with threads may do.
-            let _ = unsafe { pthread_atfork(None, None, Some(in_child)) };
+    static WORK: OnceLock<Work> = OnceLock::new();
+
+    unsafe extern "C" fn before() {
+        if let Some(work) = WORK.get() {
+            (work.hold)();
+        }
+    }
+
+    unsafe extern "C" fn in_parent() {
+        if let Some(work) = WORK.get() {
+            (work.release)();
+        }
+    }
+
+    unsafe extern "C" fn in_child() {
+        super::FORKS.fetch_add(1, super::Ordering::Relaxed);
+        if let Some(work) = WORK.get() {
+            (work.release)();
+        }
+    }
+
+    /// See `watch_forks`.
+    pub fn watch(hold: fn(), release: fn()) {
+        WORK.get_or_init(|| {
+            // SAFETY: the functions run on the thread that forks. In the child of a process with threads they only add to
+            // an atomic and let go of what that same thread holds.
+            let _ = unsafe { pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+            Work { hold, release }
         });
     }
 }
 
-/// Counts forks from now on. Where there is no fork there is nothing to count.
-pub(super) fn watch_forks() {
+/// Counts forks from now on, with `hold` called before each and `release` after it in both processes. Where there is no
+/// fork there is nothing to do.
+pub(super) fn watch_forks(hold: fn(), release: fn()) {
     #[cfg(unix)]
-    fork::watch();
+    fork::watch(hold, release);
+    #[cfg(not(unix))]
+    let _ = (hold, release);
 }
 
 #[cfg(target_os = "linux")]
