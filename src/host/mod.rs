@@ -274,14 +274,16 @@ impl Host {
     /// Like [`ring`](Self::ring), for a shard that has added all it has. If that is little and the sequencer sleeps, it is
     /// carried out right here, which spares two hand-overs between threads. `has_read_all` is asked whether the caller
     /// has read the ring to its end.
-    pub fn ring_or_carry_out(&self, has_read_all: impl FnOnce() -> bool) {
+    /// Whether something was carried out.
+    pub fn ring_or_carry_out(&self, has_read_all: impl FnOnce() -> bool) -> bool {
         if self.intake.is_slept_through()
             && let Some(outlet) = self.requests.outlet()
             && self.turns.try_short_turn(&outlet, has_read_all)
         {
-            return;
+            return true;
         }
         self.ring();
+        false
     }
 
     /// Runs `visit` with the engine, on the sequencer's thread, at its place in the order. `false` if the host has

@@ -62,6 +62,8 @@ pub struct Desk {
     mail: Receiver<Mail>,
     ring: GatedReader,
     bell: Arc<Bell>,
+    /// Whether this turn's requests were carried out here.
+    has_carried_out: bool,
     /// Taken while it lends a message out.
     decoder: Option<Box<Decoder>>,
     message: Message,
@@ -137,6 +139,7 @@ impl Desk {
             mail: parts.mail,
             ring: parts.ring,
             bell: parts.bell,
+            has_carried_out: false,
             decoder: Some(Box::default()),
             message: Message::new(),
             extra: Vec::new(),
@@ -279,7 +282,7 @@ impl Handler for Desk {
     fn turn(&mut self, sockets: &mut Sockets) {
         self.bell.wake();
         // Everything that came in has been read: it is taken as one batch.
-        self.host.ring_or_carry_out(|| self.ring.lag_bytes() == 0);
+        self.has_carried_out = self.host.ring_or_carry_out(|| self.ring.lag_bytes() == 0);
         self.read_mail(sockets);
         self.do_chores(sockets);
         self.read_ring(sockets);
@@ -290,6 +293,11 @@ impl Handler for Desk {
     }
 
     fn falls_asleep(&mut self) -> bool {
+        if self.has_carried_out {
+            // With the sequencer asleep nothing makes this thread wait for another, and where there are fewer cores than
+            // threads the others' bids would wait for the end of a time slice, which is milliseconds.
+            std::thread::yield_now();
+        }
         self.bell.fall_asleep();
         self.ring.lag_bytes() == 0
     }
