@@ -85,11 +85,11 @@ pub(super) fn submit(
     let (bidder, client_bid_id) = (party(bidder)?, client_bid_id.map(Into::into));
     engine.enter(|turn| {
         let mut bid = wished(auction.auction(), bidder, wish, client_bid_id, turn.now().0);
-        let mut told = Err(other_answer());
+        let mut told = None;
         turn.place_all(std::slice::from_mut(&mut bid), |engine, _, placed| {
-            told = placed.map(|placed| receipt(&engine.accepted(placed))).map_err(refused);
+            told = Some(placed.map(|placed| receipt(&engine.accepted(placed))).map_err(refused));
         });
-        told
+        told.unwrap_or_else(|| Err(other_answer()))
     })?
 }
 
