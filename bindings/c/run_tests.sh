@@ -37,8 +37,9 @@ compile() {
     done
 }
 
+# One thread after the other, as fairly as a kernel does it; by itself valgrind may let one go on for as long as it likes.
 memcheck() {
-    valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect,possible \
+    valgrind --quiet --fair-sched=yes --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect,possible \
         --errors-for-leak-kinds=definite,indirect,possible "$@" ||
         fail "valgrind objects to $*"
 }

@@ -116,7 +116,8 @@ struct worker {
     const walras_engine *engine;
     walras_id auction;
     int stop_at;
-    int taken;
+    /* Waited at after a hundred bids, where there is one. */
+    pthread_barrier_t *halfway;
 };
 
 static void *work(void *argument) {
@@ -126,29 +127,33 @@ static void *work(void *argument) {
         walras_status status = submit(worker->engine, &worker->auction, "ann");
         if (status == WALRAS_STOPPED || status == WALRAS_BAD_HANDLE) return NULL;
         EXPECT(WALRAS_OK, status);
-        worker->taken++;
+        if (step == 100 && worker->halfway != NULL) pthread_barrier_wait(worker->halfway);
     }
     return NULL;
 }
 
-/* Four threads bid; a fifth frees the engine under two of them. */
+/* Four threads bid; a fifth frees the engine under two of them, as soon as both are at it: left alone they would come to
+   the most bids that an auction takes. */
 static void many_threads(void) {
     walras_engine *kept = engine_new(""), *freed = engine_new("");
     walras_auction_state state;
     struct worker workers[4];
     pthread_t threads[4];
+    pthread_barrier_t halfway;
     int index;
+    pthread_barrier_init(&halfway, NULL, 3);
     for (index = 0; index < 4; index++) {
         workers[index].engine = index < 2 ? kept : freed;
         workers[index].stop_at = index < 2 ? 300 : 1000000000;
-        workers[index].taken = 0;
+        workers[index].halfway = index < 2 ? NULL : &halfway;
     }
     workers[0].auction = workers[1].auction = create(kept);
     workers[2].auction = workers[3].auction = create(freed);
     for (index = 0; index < 4; index++) pthread_create(&threads[index], NULL, work, &workers[index]);
-    for (index = 0; index < 2; index++) pthread_join(threads[index], NULL);
+    pthread_barrier_wait(&halfway);
     EXPECT(WALRAS_OK, walras_engine_free(freed));
-    for (index = 2; index < 4; index++) pthread_join(threads[index], NULL);
+    for (index = 0; index < 4; index++) pthread_join(threads[index], NULL);
+    pthread_barrier_destroy(&halfway);
     EXPECT(WALRAS_OK, walras_auction_state_get(kept, &workers[0].auction, &state));
     if (state.bid_count != 600) {
         fprintf(stderr, "%d bids of 600\n", (int)state.bid_count);
