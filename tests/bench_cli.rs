@@ -16,9 +16,14 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(settings: &[&str]) -> Self {
         let mut process = walras()
             .args(["serve", "--listen", "127.0.0.1:0", "--durability", "memory", "--accept-loss"])
             .args(["--shards", "2", "--set", "log=error"])
+            .args(settings)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary runs");
@@ -109,6 +114,16 @@ fn bids_and_pings_are_answered_in_both_kinds_of_loops() {
         let figures = server.figures(&by_the_clock);
         assert!((50..=150).contains(&count(&figures, what)), "about a hundred, not {figures}");
         assert!(value(&figures, "latency_p99_us") > 0.0, "{figures}");
+    }
+}
+
+#[test]
+fn auctions_that_are_full_are_followed_by_others() {
+    let server = Server::start_with(&["--set", "limits.bids_per_auction=100"]);
+    for pace in [["--window", "3"], ["--rate", "2000"]] {
+        let run = ["bids", "--connections", "4", "--seconds", "500ms", pace[0], pace[1]];
+        let figures = server.figures(&run);
+        assert!(count(&figures, "bids") > 200, "more than two auctions take: {figures}");
     }
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use serde_json::Value;
 
 use super::super::Failure;
 use super::super::settings::DurationMs;
@@ -57,15 +58,18 @@ struct ExchangeFlags {
 }
 
 /// What is sent and what answers it.
-enum Subject<'a> {
-    Bids { auction: &'a str },
+enum Subject {
+    /// To the last of these auctions: the others are full.
+    Bids {
+        auctions: Vec<String>,
+    },
     Pings,
 }
 
-impl Subject<'_> {
+impl Subject {
     fn request(&self, number: u64) -> String {
         match self {
-            Self::Bids { auction } => bid(auction, number),
+            Self::Bids { auctions } => bid(auctions.last().map_or("", String::as_str), number),
             Self::Pings => r#"{"type":"ping","timestamp":"2024-01-01T00:00:30.000Z"}"#.to_owned(),
         }
     }
@@ -83,15 +87,31 @@ impl Subject<'_> {
             Self::Pings => "pings",
         }
     }
+
+    fn auctions(&self) -> &[String] {
+        match self {
+            Self::Bids { auctions } => auctions,
+            Self::Pings => &[],
+        }
+    }
+}
+
+/// Whether an answer says that the auction has as many bids as the server takes.
+fn is_full(text: &[u8]) -> bool {
+    let answer: Value = serde_json::from_slice(text).unwrap_or_default();
+    let refusal = &answer["payload"];
+    answer["type"] == "bid_rejected"
+        && refusal["code"] == "SERVICE_UNAVAILABLE"
+        && refusal["details"]["max"].is_number()
 }
 
 pub fn run_bids(arguments: &BidArguments) -> Result<(), Failure> {
     let flags = &arguments.exchange;
     flags.common.check()?;
     let access = flags.common.access.open()?;
-    let auction = access.open_auction()?;
-    let outcome = measure(flags, &access, &Subject::Bids { auction: &auction });
-    access.cancel_auction(&auction);
+    let mut subject = Subject::Bids { auctions: vec![access.open_auction()?] };
+    let outcome = measure(flags, &access, &mut subject);
+    subject.auctions().iter().for_each(|auction| access.cancel_auction(auction));
     outcome?.print(flags.common.json);
     Ok(())
 }
@@ -100,21 +120,33 @@ pub fn run_pings(arguments: &PingArguments) -> Result<(), Failure> {
     let flags = &arguments.exchange;
     flags.common.check()?;
     let access = flags.common.access.open()?;
-    measure(flags, &access, &Subject::Pings)?.print(flags.common.json);
+    measure(flags, &access, &mut Subject::Pings)?.print(flags.common.json);
     Ok(())
 }
 
 /// Messages and their answers.
 struct Exchange<'a> {
-    subject: &'a Subject<'a>,
-    /// By connection, when its messages without an answer were sent or due. Answers come in their order.
-    under_way: Vec<VecDeque<Instant>>,
+    access: &'a Access,
+    subject: &'a mut Subject,
+    /// By connection, its messages without an answer. Answers come in their order.
+    under_way: Vec<VecDeque<UnderWay>>,
+    /// Whose bids were refused by an auction that is full; to be sent again.
+    refused_by_full: Vec<(usize, UnderWay)>,
     sent: u64,
     answered: u64,
     is_sending: bool,
     is_closed_loop: bool,
     latency: Histogram<u64>,
     refused: Option<String>,
+}
+
+/// A message without an answer.
+#[derive(Clone, Copy)]
+struct UnderWay {
+    /// When it was sent, or was due.
+    since: Instant,
+    /// How many auctions there were then.
+    auction_count: usize,
 }
 
 impl Exchange<'_> {
@@ -124,29 +156,56 @@ impl Exchange<'_> {
         if kind == b"ping" {
             return;
         }
-        let Some(sent_at) =
-            self.under_way[heard.member].pop_front().filter(|_| kind == self.subject.answer())
-        else {
-            self.refused.get_or_insert_with(|| String::from_utf8_lossy(heard.text).into_owned());
-            return;
+        let Some(answered) = self.under_way[heard.member].pop_front() else {
+            return self.refuse(heard.text);
         };
+        if kind != self.subject.answer() {
+            if is_full(heard.text) {
+                return self.refused_by_full.push((heard.member, answered));
+            }
+            return self.refuse(heard.text);
+        }
         self.answered += 1;
-        self.latency.saturating_record(heard.at.saturating_duration_since(sent_at).as_nanos() as u64);
+        self.latency.saturating_record(heard.at.saturating_duration_since(answered.since).as_nanos() as u64);
         if self.is_closed_loop && self.is_sending {
             let request = self.next(heard.member, heard.at);
             heard.out.text(request.as_bytes());
         }
     }
 
+    #[cold]
+    fn refuse(&mut self, text: &[u8]) {
+        self.refused.get_or_insert_with(|| String::from_utf8_lossy(text).into_owned());
+    }
+
     /// The next message of a connection.
     fn next(&mut self, member: usize, at: Instant) -> String {
-        self.under_way[member].push_back(at);
         self.sent += 1;
+        self.request(member, at)
+    }
+
+    fn request(&mut self, member: usize, since: Instant) -> String {
+        let auction_count = self.subject.auctions().len();
+        self.under_way[member].push_back(UnderWay { since, auction_count });
         self.subject.request(self.sent)
+    }
+
+    /// Sends the bids again that came to an auction that was full: to another one, opened if need be.
+    fn send_again(&mut self, crowd: &mut Crowd<'_>) -> Result<(), Failure> {
+        for (member, refused) in std::mem::take(&mut self.refused_by_full) {
+            if let Subject::Bids { auctions } = self.subject
+                && auctions.len() == refused.auction_count
+            {
+                auctions.push(self.access.open_auction()?);
+            }
+            let request = self.request(member, refused.since);
+            crowd.send(member, request.as_bytes());
+        }
+        Ok(())
     }
 }
 
-fn measure(flags: &ExchangeFlags, access: &Access, subject: &Subject<'_>) -> Result<Report, Failure> {
+fn measure(flags: &ExchangeFlags, access: &Access, subject: &mut Subject) -> Result<Report, Failure> {
     let mut crowd = Crowd::new(access).map_err(Failure::running)?;
     let plans: Vec<Rc<Plan>> = (0..flags.connections)
         .map(|index| {
@@ -155,9 +214,12 @@ fn measure(flags: &ExchangeFlags, access: &Access, subject: &Subject<'_>) -> Res
         })
         .collect::<Result<_, Failure>>()?;
     let opened = crowd.open(plans.into_iter()).map_err(Failure::running)?;
+    let plural = subject.plural();
     let mut exchange = Exchange {
+        access,
         subject,
         under_way: vec![VecDeque::new(); crowd.count()],
+        refused_by_full: Vec::new(),
         sent: 0,
         answered: 0,
         is_sending: true,
@@ -184,7 +246,7 @@ fn measure(flags: &ExchangeFlags, access: &Access, subject: &Subject<'_>) -> Res
     exchange.is_sending = false;
     finish(&mut crowd, &mut exchange)?;
 
-    let (span_s, plural) = (measured.as_secs_f64(), subject.plural());
+    let span_s = measured.as_secs_f64();
     let mut report = Report::default();
     report.count("connections", "connections", u64::from(flags.connections));
     report.value("opened_s", "seconds until all were signed in", opened.as_secs_f64(), 2);
@@ -255,6 +317,7 @@ fn finish(crowd: &mut Crowd<'_>, exchange: &mut Exchange<'_>) -> Result<(), Fail
 
 fn poll(crowd: &mut Crowd<'_>, exchange: &mut Exchange<'_>, patience: Duration) -> Result<(), Failure> {
     crowd.poll(patience, &mut |heard| exchange.hear(heard)).map_err(Failure::running)?;
+    exchange.send_again(crowd)?;
     if let Some(refused) = &exchange.refused {
         return Err(Failure::running(format!("the server answered: {refused}")));
     }
