@@ -205,15 +205,25 @@ impl Grid {
             out.push(b'-');
         }
         let magnitude = count.unsigned_abs();
-        if self.mantissa == 1 && self.scale <= 18 {
-            let power = POWERS_OF_TEN_64[self.scale as usize].unsigned_abs();
-            write_parts(magnitude / power, magnitude % power, self.scale as usize, out);
-        } else {
-            let units = u128::from(magnitude) * u128::from(self.mantissa.unsigned_abs());
-            let power = POWERS_OF_TEN[self.scale as usize];
-            let text = Fixed { whole: units / power, fraction: units % power, scale: self.scale };
-            text.write(out);
+        match (magnitude.checked_mul(self.mantissa.unsigned_abs()), self.scale) {
+            (Some(units), scale @ 0..=18) => {
+                let power = POWERS_OF_TEN_64[scale as usize].unsigned_abs();
+                write_parts(units / power, units % power, scale as usize, out);
+            }
+            _ => self.write_wide(magnitude, out),
         }
+    }
+
+    /// The same where 64 bits are not enough.
+    #[cold]
+    fn write_wide(self, magnitude: u64, out: &mut Vec<u8>) {
+        let units = u128::from(magnitude) * u128::from(self.mantissa.unsigned_abs());
+        let power = POWERS_OF_TEN[self.scale as usize];
+        out.extend_from_slice((units / power).to_string().as_bytes());
+        let fraction = format!("{:0>width$}", units % power, width = self.scale as usize);
+        let digits = fraction.trim_end_matches('0');
+        out.push(b'.');
+        out.extend_from_slice(if digits.is_empty() { b"0" } else { digits.as_bytes() });
     }
 
     /// The shortest exact decimal of a count of steps, as results print it: `48.5`, `100`.
@@ -278,23 +288,6 @@ fn write_parts(whole: u64, fraction: u64, scale: usize, out: &mut Vec<u8>) {
         end -= 1;
     }
     out.extend_from_slice(&digits[..=end]);
-}
-
-/// A decimal in two parts, for the steps that are not a power of ten.
-struct Fixed {
-    whole: u128,
-    fraction: u128,
-    scale: u32,
-}
-
-impl Fixed {
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.whole.to_string().as_bytes());
-        let fraction = format!("{:0>width$}", self.fraction, width = self.scale as usize);
-        let digits = fraction.trim_end_matches('0');
-        out.push(b'.');
-        out.extend_from_slice(if digits.is_empty() { b"0" } else { digits.as_bytes() });
-    }
 }
 
 /// The wire form without its `.0`.
