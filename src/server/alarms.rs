@@ -1,6 +1,6 @@
 //! Waiting for the host's clock in asynchronous code, so that tests can move it.
 //!
-//! The shard sets these alarms off in its turns; they ring within one thread.
+//! Whoever looks at the time sets these alarms off; they ring within one thread.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -16,15 +16,15 @@ use super::timers::Timers;
 use crate::host::Clock;
 use crate::units::TimeUs;
 
-/// The alarms of one shard.
+/// The alarms of one thread.
 pub struct Alarms {
     clock: Arc<dyn Clock>,
     timers: RefCell<Timers<Key>>,
     waiting: RefCell<Slab<(u64, Waker)>>,
     set_count: Cell<u64>,
-    /// When the shard wakes by itself; alarms before that must wake it to be heard of.
-    next_turn: Cell<Option<TimeUs>>,
-    shard: Arc<Notify>,
+    /// When the time is looked at next; who sets an alarm that is due before must say so.
+    next_look: Cell<Option<TimeUs>>,
+    sooner: Arc<Notify>,
 }
 
 /// A place among the waiting, and which of its users.
@@ -38,11 +38,11 @@ pub struct Alarm {
 }
 
 impl Alarms {
-    /// No alarms. `shard` is woken when one is set that is due before its next turn.
-    pub fn new(clock: Arc<dyn Clock>, shard: Arc<Notify>) -> Rc<Self> {
+    /// No alarms. `sooner` is told when one is set that is due before the next look at the time.
+    pub fn new(clock: Arc<dyn Clock>, sooner: Arc<Notify>) -> Rc<Self> {
         let timers = RefCell::new(Timers::new(clock.now()));
         let (waiting, set_count) = (RefCell::default(), Cell::default());
-        Rc::new(Self { clock, timers, waiting, set_count, next_turn: Cell::default(), shard })
+        Rc::new(Self { clock, timers, waiting, set_count, next_look: Cell::default(), sooner })
     }
 
     /// The time now.
@@ -70,9 +70,9 @@ impl Alarms {
         self.timers.borrow().next_due()
     }
 
-    /// Notes when the shard wakes by itself.
-    pub fn note_next_turn(&self, next_turn: Option<TimeUs>) {
-        self.next_turn.set(next_turn);
+    /// Notes when the time is looked at next.
+    pub fn note_next_look(&self, next_look: Option<TimeUs>) {
+        self.next_look.set(next_look);
     }
 }
 
@@ -90,8 +90,8 @@ impl Future for Alarm {
         let place = this.alarms.waiting.borrow_mut().insert((number, context.waker().clone()));
         this.key = Some((place, number));
         this.alarms.timers.borrow_mut().set(this.due, (place, number));
-        if this.alarms.next_turn.get().is_none_or(|turn| this.due < turn) {
-            this.alarms.shard.notify_one();
+        if this.alarms.next_look.get().is_none_or(|look| this.due < look) {
+            this.alarms.sooner.notify_one();
         }
         Poll::Pending
     }

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use tokio::sync::Notify;
 use tungstenite::protocol::frame::coding::Data;
 
 use super::backlog::QueueTotals;
@@ -17,7 +16,8 @@ use super::listener::{Seats, bind};
 use super::outbox::OpCode;
 use super::settings::{Origins, QueueLimits};
 use super::sockets::{SocketSettings, Sockets};
-use super::threads::Setup;
+use super::threads::{Reception, Setup};
+use super::waker::Waker;
 use crate::host::{Clock, SystemClock};
 
 /// Echoes at this address until the process ends: one shard, on this thread. `ready` hears where it
@@ -45,14 +45,16 @@ pub fn serve(listen: SocketAddr, ready: impl FnOnce(SocketAddr)) -> io::Result<(
     ready(listeners[0].local_addr()?);
     let setup = Setup {
         shard: 0,
-        listener: listeners.remove(0),
         clock,
-        notify: Arc::new(Notify::new()),
+        waker: Waker::new()?,
         sockets,
-        seats: Seats::new(10_000),
-        tls: None,
-        origins: Arc::new(Origins::Any),
-        rest: Router::new(),
+        reception: Reception {
+            listener: listeners.remove(0),
+            seats: Seats::new(10_000),
+            tls: None,
+            origins: Arc::new(Origins::Any),
+            rest: Router::new(),
+        },
     };
     setup.run(Echo::default)
 }

@@ -41,10 +41,12 @@ const HANDSHAKE_US: i64 = 5_000_000;
 /// How long a connection may stand still, in microseconds.
 const IDLE_US: i64 = 60_000_000;
 
-/// What a shard's HTTP connections share.
+/// What the HTTP connections of an entrance share.
 pub struct Front {
     /// Where WebSockets go.
-    pub door: Rc<Door>,
+    pub door: Door,
+    /// Tells when their time is up.
+    pub alarms: Rc<Alarms>,
     /// Speaks TLS, if it is spoken.
     pub tls: Option<TlsAcceptor>,
     /// Which pages may send requests.
@@ -74,7 +76,7 @@ impl Raw for tokio_rustls::server::TlsStream<TcpStream> {
 impl Front {
     /// Serves one connection to its end, or to its upgrade.
     pub async fn serve(&self, socket: TcpStream, seat: Seat) {
-        let alarms = &self.door.alarms;
+        let alarms = &self.alarms;
         let due = TimeUs(alarms.now().0 + HANDSHAKE_US);
         let pace = Rc::new(Pace { alarms: Rc::clone(alarms), due: Cell::new(due), stage: Cell::default() });
         match &self.tls {

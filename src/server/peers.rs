@@ -2,14 +2,15 @@
 //! bids that are to be cancelled because their connection broke, and what one shard
 //! asks of another.
 
+use std::io;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::waker::Waker;
 use crate::engine::{BidId, Party};
 use crate::host::ConnectionKey;
 
@@ -36,7 +37,7 @@ pub enum Mail {
 
 /// What the shards share.
 pub struct Peers {
-    shards: Vec<(Sender<Mail>, Arc<Notify>)>,
+    shards: Vec<(Sender<Mail>, Arc<Waker>)>,
     clients: Mutex<FxHashMap<Uuid, Vec<ConnectionKey>>>,
     orphans: Mutex<Orphans>,
 }
@@ -60,27 +61,27 @@ pub struct Orphaned {
 }
 
 /// Where a shard's mail comes in, and what wakes the shard for it.
-pub type Mailbox = (Receiver<Mail>, Arc<Notify>);
+pub type Mailbox = (Receiver<Mail>, Arc<Waker>);
 
 impl Peers {
     /// So many shards, and for each where its mail comes in and what wakes it.
-    pub fn new(shards: u16) -> (Arc<Self>, Vec<Mailbox>) {
+    pub fn new(shards: u16) -> io::Result<(Arc<Self>, Vec<Mailbox>)> {
         let (mut senders, mut receivers) = (Vec::new(), Vec::new());
         for _ in 0..shards {
-            let ((sender, receiver), notify) = (unbounded(), Arc::new(Notify::new()));
-            senders.push((sender, Arc::clone(&notify)));
-            receivers.push((receiver, notify));
+            let ((sender, receiver), waker) = (unbounded(), Waker::new()?);
+            senders.push((sender, Arc::clone(&waker)));
+            receivers.push((receiver, waker));
         }
         let this = Self { shards: senders, clients: Mutex::default(), orphans: Mutex::default() };
-        (Arc::new(this), receivers)
+        Ok((Arc::new(this), receivers))
     }
 
     /// Sends mail to a shard.
     pub fn send(&self, shard: u16, mail: Mail) {
-        if let Some((sender, notify)) = self.shards.get(usize::from(shard)) {
+        if let Some((sender, waker)) = self.shards.get(usize::from(shard)) {
             // A shard that is gone needs no mail.
             let _ = sender.send(mail);
-            notify.notify_one();
+            waker.wake();
         }
     }
 
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_client_has_as_many_connections_as_it_may() {
-        let (peers, _) = Peers::new(1);
+        let (peers, _) = Peers::new(1).expect("a waker");
         let (client, key) = (Uuid::from_u128(1), |number| ConnectionKey::new(0, number));
         for number in 1..=10 {
             assert_eq!(peers.enter(client, key(number), 10), Ok(()));
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn orphaned_bids_are_cancelled_or_adopted_but_never_both() {
-        let (peers, _) = Peers::new(1);
+        let (peers, _) = Peers::new(1).expect("a waker");
         let (client, party) = (Uuid::from_u128(1), Party("alice".into()));
         let bid = |number| BidId(Uuid::from_u128(number));
         let first = peers.orphan(client, party.clone(), vec![bid(1)]);

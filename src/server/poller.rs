@@ -1,27 +1,25 @@
 //! Which sockets of a shard are ready, asked once for all of them.
-//!
-//! The shard's sockets are not known to tokio one by one: they stand in an epoll set of
-//! our own, and only that set is a source of the runtime. A turn asks it once, and a
-//! connection costs the runtime no memory and no task.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+
+use super::waker::Waker;
 
 /// Most sockets told of in one turn.
 const EVENTS_MAX: usize = 1024;
+/// The waker's token, which no socket has.
+const WAKER: u64 = u64::MAX;
+/// The longest wait: the system takes no longer one everywhere.
+const WAIT_MAX: Duration = Duration::from_secs(86_400);
 
 /// An epoll set, edge-triggered: what is told once is told again only after a change.
 pub struct Poller {
-    epoll: AsyncFd<OwnedFd>,
+    epoll: OwnedFd,
     events: Vec<Event>,
-    /// Whether the set may hold what was not fetched yet.
-    may_be_ready: bool,
 }
 
 /// What a socket is ready for.
@@ -38,68 +36,48 @@ pub struct Ready {
 }
 
 impl Poller {
-    /// An empty set, in the runtime that calls.
-    #[expect(
-        deprecated,
-        reason = "its successor is unsafe, for the sake of types that may name a foreign descriptor; this one is owned"
-    )]
-    pub fn new() -> io::Result<Self> {
+    /// A set without sockets, whose waits `waker` ends.
+    pub fn new(waker: &Waker) -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        Ok(Self {
-            epoll: AsyncFd::with_interest(epoll, Interest::READABLE)?,
-            events: Vec::with_capacity(EVENTS_MAX),
-            may_be_ready: false,
-        })
+        epoll::add(&epoll, waker, EventData::new_u64(WAKER), EventFlags::IN | EventFlags::ET)?;
+        Ok(Self { epoll, events: Vec::with_capacity(EVENTS_MAX) })
     }
 
-    /// Adds a socket; closing it takes it out.
+    /// Adds a socket; closing it takes it out. Its token is less than the greatest number.
     pub fn add(&self, socket: impl AsFd, token: u64) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        Ok(epoll::add(self.epoll.get_ref(), socket, EventData::new_u64(token), flags)?)
+        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(token), flags)?)
     }
 
-    /// Whether a socket may be ready; if not, the task is woken when one is.
-    pub fn poll(&mut self, context: &mut Context<'_>) -> io::Result<Poll<()>> {
-        // Readiness is taken back before the set is asked, so that nothing that comes later is missed.
-        while let Poll::Ready(guard) = self.epoll.poll_read_ready(context) {
-            guard?.clear_ready();
-            self.may_be_ready = true;
-        }
-        Ok(if self.may_be_ready { Poll::Ready(()) } else { Poll::Pending })
-    }
-
-    /// Fetches what is ready, without waiting.
-    pub fn fetch(&mut self) -> io::Result<()> {
+    /// Waits until a socket is ready, the waker was used, or the time is over, if one is given.
+    pub fn wait(&mut self, patience: Option<Duration>) -> io::Result<()> {
         self.events.clear();
-        if !self.may_be_ready {
-            return Ok(());
-        }
-        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let timeout = patience.map(|patience| {
+            let patience = patience.min(WAIT_MAX);
+            Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: i64::from(patience.subsec_nanos()) }
+        });
         let spare = rustix::buffer::spare_capacity(&mut self.events);
-        match epoll::wait(self.epoll.get_ref(), spare, Some(&zero)) {
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => return Ok(()),
-            Err(error) => return Err(error.into()),
+        match epoll::wait(&self.epoll, spare, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        self.may_be_ready = self.events.len() == self.events.capacity();
-        Ok(())
     }
 
-    /// How many sockets the last `fetch` found.
+    /// How many the last `wait` found.
     pub fn count(&self) -> usize {
         self.events.len()
     }
 
-    /// The socket at `index` of those.
-    pub fn ready(&self, index: usize) -> Ready {
+    /// What it found at `index`, unless that is the waker.
+    pub fn ready(&self, index: usize) -> Option<Ready> {
         let event = self.events[index];
-        let flags = event.flags;
-        Ready {
-            token: event.data.u64(),
+        let (token, flags) = (event.data.u64(), event.flags);
+        (token != WAKER).then_some(Ready {
+            token,
             readable: flags
                 .intersects(EventFlags::IN | EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
             writable: flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR),
             ended: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
-        }
+        })
     }
 }

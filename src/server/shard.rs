@@ -3,28 +3,23 @@
 //!
 //! The thread that runs this owns its connections alone; nothing in here is locked.
 
-use std::cell::RefCell;
-use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use hyper::body::Bytes;
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
 
-use super::alarms::Alarms;
 use super::connection::{ConnectionId, Gone, Phase};
+use super::entrance::Entrance;
 use super::frames::{Taken, Violation};
 use super::handler::{Handler, Hello, Stage};
 use super::listener::Seat;
 use super::outbox::PONG;
 use super::sockets::Sockets;
 use super::transport::{Received, Transport};
+use super::waker::Waker;
 use crate::host::Clock;
 use crate::units::TimeUs;
 use crate::wire::CloseCode;
@@ -37,19 +32,16 @@ const READS_MAX: usize = 4;
 /// One shard: its connections, and the one who is asked about them.
 pub struct Shard<H> {
     clock: Arc<dyn Clock>,
-    door: Rc<Door>,
+    arrivals: Receiver<Arrival>,
     sockets: Sockets,
     handler: H,
     buffer: Vec<u8>,
 }
 
-/// Where upgraded connections come in, and how a shard is woken.
+/// Where upgraded connections come in, from another thread.
 pub struct Door {
-    arrivals: RefCell<Vec<Arrival>>,
-    /// Wakes the shard, from any thread.
-    pub notify: Arc<Notify>,
-    /// The shard's alarms.
-    pub alarms: Rc<Alarms>,
+    arrivals: Sender<Arrival>,
+    waker: Arc<Waker>,
 }
 
 /// A connection whose handshake is done.
@@ -65,90 +57,63 @@ pub struct Arrival {
 }
 
 impl Door {
-    /// A closed room's only door.
-    pub fn new(clock: Arc<dyn Clock>, notify: Arc<Notify>) -> Rc<Self> {
-        let alarms = Alarms::new(clock, Arc::clone(&notify));
-        Rc::new(Self { arrivals: RefCell::default(), notify, alarms })
+    /// A door, and the place behind it. The shard there is woken by `waker`.
+    pub fn new(waker: Arc<Waker>) -> (Self, Receiver<Arrival>) {
+        let (sender, receiver) = unbounded();
+        (Self { arrivals: sender, waker }, receiver)
     }
 
-    /// Hands a connection over to the shard.
+    /// Hands a connection over to the shard. One that has ended drops it, which closes it.
     pub fn enter(&self, arrival: Arrival) {
-        self.arrivals.borrow_mut().push(arrival);
-        self.notify.notify_one();
+        if self.arrivals.send(arrival).is_ok() {
+            self.waker.wake();
+        }
     }
 }
 
 impl<H: Handler> Shard<H> {
-    /// A shard without connections; in the runtime that calls.
-    pub fn new(clock: Arc<dyn Clock>, door: Rc<Door>, sockets: Sockets, handler: H) -> Self {
-        Self { clock, door, sockets, handler, buffer: vec![0; 2 * READ_BYTES] }
+    /// A shard without connections.
+    pub fn new(clock: Arc<dyn Clock>, arrivals: Receiver<Arrival>, sockets: Sockets, handler: H) -> Self {
+        Self { clock, arrivals, sockets, handler, buffer: vec![0; 2 * READ_BYTES] }
     }
 
-    /// Serves until the handler ends. `accepting` is stopped once it is closing.
-    pub async fn run(mut self, accepting: JoinHandle<()>) -> io::Result<()> {
-        let mut timer = pin!(sleep_until(Instant::now()));
-        let notify = Arc::clone(&self.door.notify);
-        let mut notified = pin!(notify.notified());
+    /// Serves until the handler ends. `entrance` is closed once the handler takes no connections.
+    pub fn run(mut self, entrance: &Entrance) -> io::Result<()> {
         loop {
             // A failed assertion ends this shard, not the process: its peers hear whose fault it was.
-            match catch_unwind(AssertUnwindSafe(|| self.turn())) {
-                Ok(outcome) => outcome?,
-                Err(panic) => {
-                    self.sockets.say_farewell(CloseCode::Internal);
-                    resume_unwind(panic);
-                }
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.turn())) {
+                self.sockets.say_farewell(CloseCode::Internal);
+                resume_unwind(panic);
             }
             match self.handler.stage() {
                 Stage::Serving => {}
-                Stage::Closing if !self.sockets.is_empty() => accepting.abort(),
+                Stage::Closing if !self.sockets.is_empty() => entrance.close(),
                 Stage::Closing | Stage::Stopped => return Ok(()),
             }
-            let due = self.next_due();
-            self.door.alarms.note_next_turn(due);
-            let sleep = due.and_then(|due| self.clock.sleep_until(due));
-            if let Some(sleep) = sleep {
-                timer.as_mut().reset(Instant::now() + sleep);
-            }
             let wants_turn = self.sockets.take_wants_turn() || !self.handler.falls_asleep();
-            let mut has_waited = false;
-            poll_fn(|context| {
-                let mut is_ready = self.sockets.poller.poll(context)?.is_ready();
-                if notified.as_mut().poll(context).is_ready() {
-                    notified.set(notify.notified());
-                    is_ready = true;
-                }
-                is_ready |= wants_turn;
-                is_ready |= sleep.is_some() && timer.as_mut().poll(context).is_ready();
-                if is_ready {
-                    return Poll::Ready(io::Result::Ok(()));
-                }
-                has_waited = true;
-                Poll::Pending
-            })
-            .await?;
-            if !has_waited {
-                // The thread's other tasks (handshakes, REST) get their share between turns.
-                tokio::task::yield_now().await;
-            }
+            let patience = if wants_turn { Some(Duration::ZERO) } else { self.patience() };
+            self.sockets.poller.wait(patience)?;
         }
     }
 
-    fn next_due(&self) -> Option<TimeUs> {
-        let dues = [self.sockets.timers.next_due(), self.handler.next_due(), self.door.alarms.next_due()];
-        dues.into_iter().flatten().min()
+    /// How long nothing is due; for ever if nothing is, or if only the host can tell when it will be.
+    fn patience(&self) -> Option<Duration> {
+        self.clock.sleep_until(self.next_due()?)
     }
 
-    fn turn(&mut self) -> io::Result<()> {
+    fn next_due(&self) -> Option<TimeUs> {
+        [self.sockets.timers.next_due(), self.handler.next_due()].into_iter().flatten().min()
+    }
+
+    fn turn(&mut self) {
         self.sockets.now = self.clock.now();
-        self.door.alarms.expire(self.sockets.now);
         self.expire();
         self.admit();
         for id in std::mem::take(&mut self.sockets.unread) {
             self.read(id);
         }
-        self.sockets.poller.fetch()?;
         for index in 0..self.sockets.poller.count() {
-            let ready = self.sockets.poller.ready(index);
+            let Some(ready) = self.sockets.poller.ready(index) else { continue };
             let id = ConnectionId::from_number(ready.token);
             if ready.writable {
                 self.sockets.drain(id);
@@ -165,7 +130,6 @@ impl<H: Handler> Shard<H> {
         self.sockets.flush();
         self.tell();
         self.sockets.sweep();
-        Ok(())
     }
 
     fn expire(&mut self) {
@@ -195,7 +159,7 @@ impl<H: Handler> Shard<H> {
     }
 
     fn admit(&mut self) {
-        for arrival in self.door.arrivals.take() {
+        while let Ok(arrival) = self.arrivals.try_recv() {
             let Some(id) = self.sockets.insert(arrival.transport, arrival.seat) else { continue };
             if let Some(connection) = self.sockets.get(id) {
                 connection.inbound.keep(&arrival.early);

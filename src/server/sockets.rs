@@ -21,6 +21,7 @@ use super::rendering::Rendering;
 use super::settings::QueueLimits;
 use super::timers::Timers;
 use super::transport::Transport;
+use super::waker::Waker;
 use crate::host::ConnectionKey;
 use crate::units::TimeUs;
 use crate::wire::{CloseCode, Message};
@@ -77,12 +78,12 @@ pub struct SocketSettings {
 }
 
 impl Sockets {
-    /// No connections yet; in the runtime that calls.
-    pub fn new(settings: SocketSettings, now: TimeUs) -> io::Result<Self> {
+    /// No connections yet. `waker` ends the shard's waits.
+    pub fn new(settings: SocketSettings, waker: &Waker, now: TimeUs) -> io::Result<Self> {
         Ok(Self {
             shard: settings.shard,
             now,
-            poller: Poller::new()?,
+            poller: Poller::new(waker)?,
             timers: Timers::new(now),
             frame_limits: settings.frames,
             queue_limits: settings.queues,

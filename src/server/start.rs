@@ -16,7 +16,7 @@ use super::listener::{Seats, bind};
 use super::peers::{Mail, Peers};
 use super::settings::ServerConfig;
 use super::sockets::SocketSettings;
-use super::threads::Setup;
+use super::threads::{Reception, Setup};
 use crate::fanout::Bell;
 use crate::host::{Host, ShardWaker};
 use crate::limits::MESSAGE_BYTES_MAX;
@@ -44,7 +44,7 @@ pub enum ServerError {
     /// The host serves no more shards.
     #[error("there are more shards than the fan-out ring has readers for")]
     TooManyShards,
-    /// The system gave no thread.
+    /// The system gave no thread, or nothing to wake one with.
     #[error("no thread could be started: {0}")]
     Thread(#[from] io::Error),
 }
@@ -74,7 +74,7 @@ impl Server {
         let listen = |source| ServerError::Listen { address: config.listen, source };
         let listeners = bind(config.listen, shards).map_err(listen)?;
         let address = listeners[0].local_addr().map_err(listen)?;
-        let (peers, mailboxes) = Peers::new(shards);
+        let (peers, mailboxes) = Peers::new(shards)?;
         let totals = Arc::new(QueueTotals::new(shards));
         let seats = Seats::new(config.connections_max);
         let origins = Arc::new(config.origins);
@@ -87,18 +87,16 @@ impl Server {
             seats: Arc::clone(&seats),
             threads: Mutex::default(),
         };
-        for ((shard, listener), (mail, notify)) in (0..shards).zip(listeners).zip(mailboxes) {
-            let (bell, wake) = (Arc::<Bell>::default(), Arc::clone(&notify));
+        for ((shard, listener), (mail, waker)) in (0..shards).zip(listeners).zip(mailboxes) {
+            let (bell, woken) = (Arc::<Bell>::default(), Arc::clone(&waker));
             let rung = Arc::clone(&bell);
-            let waker: ShardWaker = Arc::new(move || {
+            let wake: ShardWaker = Arc::new(move || {
                 if rung.ring() {
-                    wake.notify_one();
+                    woken.wake();
                 }
             });
-            let ring = host.attach(Arc::clone(&waker)).ok_or(ServerError::TooManyShards)?;
-            server.wakers.lock().push(waker);
-            let jumped = Arc::clone(&notify);
-            host.clock().listen(Arc::new(move || jumped.notify_one()));
+            let ring = host.attach(Arc::clone(&wake)).ok_or(ServerError::TooManyShards)?;
+            server.wakers.lock().push(wake);
             let settings = DeskSettings {
                 shard,
                 sign_in_us: config.sign_in_ms as i64 * 1000,
@@ -115,19 +113,21 @@ impl Server {
             };
             let setup = Setup {
                 shard,
-                listener,
                 clock: Arc::clone(host.clock()),
-                notify,
+                waker,
                 sockets: SocketSettings {
                     shard,
                     frames: FRAMES,
                     queues: config.queues,
                     totals: Arc::clone(&totals),
                 },
-                seats: Arc::clone(&seats),
-                tls: config.tls.clone(),
-                origins: Arc::clone(&origins),
-                rest: rest.clone(),
+                reception: Reception {
+                    listener,
+                    seats: Arc::clone(&seats),
+                    tls: config.tls.clone(),
+                    origins: Arc::clone(&origins),
+                    rest: rest.clone(),
+                },
             };
             server.threads.lock().push(setup.spawn(move || Desk::new(settings, parts))?);
         }

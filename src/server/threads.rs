@@ -1,38 +1,40 @@
-//! The threads of a server: each has a runtime of its own, listens at the common port,
-//! and runs one shard.
+//! The threads of a server: two for each shard, one for the shard itself and one that lets connections in.
 
 use std::io;
-use std::net::TcpListener as StdListener;
-use std::rc::Rc;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::Router;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::task::LocalSet;
-use tokio_rustls::TlsAcceptor;
 
+use super::entrance::Entrance;
 use super::handler::Handler;
-use super::http::Front;
-use super::listener::{Seats, accept};
+use super::listener::Seats;
 use super::settings::Origins;
 use super::shard::{Door, Shard};
 use super::sockets::{SocketSettings, Sockets};
+use super::waker::Waker;
 use crate::host::Clock;
 
 /// Everything one shard is started with, its handler aside.
 pub struct Setup {
     /// Which shard.
     pub shard: u16,
-    /// Its listening socket.
-    pub listener: StdListener,
     /// The host's time.
     pub clock: Arc<dyn Clock>,
     /// Wakes it.
-    pub notify: Arc<Notify>,
+    pub waker: Arc<Waker>,
     /// Its connections' bounds.
     pub sockets: SocketSettings,
+    /// Where its connections come from.
+    pub reception: Reception,
+}
+
+/// How connections are let in to a shard.
+pub struct Reception {
+    /// The listening socket.
+    pub listener: TcpListener,
     /// Places for connections, common to all shards.
     pub seats: Arc<Seats>,
     /// Speaks TLS, if it is spoken.
@@ -44,7 +46,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Starts the shard's thread. The handler is made on it.
+    /// Starts the shard's threads. The handler is made on the one to be joined, which ends last.
     pub fn spawn<H: Handler>(self, make: impl FnOnce() -> H + Send + 'static) -> io::Result<JoinHandle<()>> {
         let name = format!("walras-shard-{}", self.shard);
         std::thread::Builder::new().name(name).spawn(move || {
@@ -56,20 +58,16 @@ impl Setup {
 
     /// Runs the shard on this thread.
     pub fn run<H: Handler>(self, make: impl FnOnce() -> H) -> io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let tasks = LocalSet::new();
-        tasks.block_on(&runtime, async move {
-            let door = Door::new(Arc::clone(&self.clock), self.notify);
-            let sockets = Sockets::new(self.sockets, self.clock.now())?;
-            let front = Front {
-                door: Rc::clone(&door),
-                tls: self.tls.map(TlsAcceptor::from),
-                origins: self.origins,
-                rest: self.rest,
-            };
-            let listener = TcpListener::from_std(self.listener)?;
-            let accepting = tokio::task::spawn_local(accept(listener, self.seats, Rc::new(front)));
-            Shard::new(self.clock, door, sockets, make()).run(accepting).await
-        })
+        let Self { shard, clock, waker, sockets, reception } = self;
+        let jumped = Arc::new(Notify::new());
+        let (moved, told) = (Arc::clone(&waker), Arc::clone(&jumped));
+        clock.listen(Arc::new(move || {
+            moved.wake();
+            told.notify_one();
+        }));
+        let sockets = Sockets::new(sockets, &waker, clock.now())?;
+        let (door, arrivals) = Door::new(waker);
+        let entrance = Entrance::open(shard, reception, Arc::clone(&clock), jumped, door)?;
+        Shard::new(clock, arrivals, sockets, make()).run(&entrance)
     }
 }
