@@ -8,18 +8,19 @@ use engine_support::history::{Act, Script, acts, histories, who};
 use engine_support::model::Model;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use walras::engine::{Answer, BidRef, Command, Engine, EngineLimits, Rejection};
+use walras::engine::{Acceptances, Answer, BidRef, Command, Engine, EngineLimits, Event, Fact, Rejection};
 use walras::units::{Money, QuantityLots, TimeUs};
 
-/// Both engines side by side.
+/// Both engines side by side, and one that only counts the bids it accepts.
 struct Pair {
     engine: Engine,
+    counting: Engine,
     model: Model,
 }
 
 impl Pair {
     fn new(limits: EngineLimits) -> Self {
-        Self { engine: Engine::new(limits), model: Model::new(limits) }
+        Self { engine: Engine::new(limits), counting: Engine::new(limits), model: Model::new(limits) }
     }
 
     /// Applies a command to both and compares everything that shows.
@@ -38,7 +39,30 @@ impl Pair {
         }
         assert!(events.len() <= 256, "a command has at most 256 events");
         self.compare_states(now);
+        self.compare_counting(command, now, &answer, events);
         answer
+    }
+
+    /// Places the bids without events for them: all else must be the same.
+    fn compare_counting(
+        &mut self,
+        command: &Command,
+        now: TimeUs,
+        answer: &Result<Answer, Rejection>,
+        mut events: Vec<Event>,
+    ) {
+        let mut told = Vec::new();
+        let found = match command {
+            Command::SubmitBid(bid) => {
+                events.retain(|event| !matches!(event.fact, Fact::BidAccepted(_)));
+                let placed = self.counting.place(&bid.wish(), now, Acceptances::Counted, &mut told);
+                placed.map(|placed| Answer::Bid(self.counting.accepted(placed)))
+            }
+            other => self.counting.apply(other, now, &mut told),
+        };
+        assert_eq!(&found, answer, "{command:?}");
+        assert_eq!(told, events, "{command:?}");
+        assert_eq!(self.counting.digest(), self.engine.digest(), "{command:?}");
     }
 
     fn compare_states(&self, now: TimeUs) {

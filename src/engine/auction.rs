@@ -22,6 +22,16 @@ use crate::units::{PriceTicks, QuantityLots, TimeUs};
 pub(super) struct Turn<'a> {
     pub(super) now: TimeUs,
     pub(super) events: &'a mut Vec<Event>,
+    pub(super) acceptances: Acceptances,
+}
+
+/// Whether each bid that is placed is an event for somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acceptances {
+    /// It is.
+    Told,
+    /// It is counted like one, and nothing more: neither a log nor a listener is there. All other events are told.
+    Counted,
 }
 
 /// See the module.

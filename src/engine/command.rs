@@ -143,6 +143,68 @@ pub struct SubmitBid {
     pub received_at_us: i64,
 }
 
+/// A bid to be placed: a [`SubmitBid`], borrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BidWish<'a> {
+    /// Where.
+    pub auction: AuctionId,
+    /// Whose bid.
+    pub party: &'a Party,
+    /// Id for the bid if it is accepted.
+    pub bid: BidId,
+    /// Random bytes committed with the bid.
+    pub salt: [u8; 16],
+    /// Lots wanted.
+    pub quantity: QuantityLots,
+    /// Highest price, or `None` for a price taker.
+    pub price: Option<PriceTicks>,
+    /// The bidder's own name for the bid.
+    pub client_bid_id: Option<&'a Arc<str>>,
+    /// An analytics mark.
+    pub is_marginal: bool,
+    /// Whether the bid only takes part in price discovery.
+    pub is_phantom: bool,
+    /// When the bytes arrived, in microseconds since 1970.
+    pub received_at_us: i64,
+}
+
+impl SubmitBid {
+    /// The same, borrowed.
+    #[inline]
+    pub fn wish(&self) -> BidWish<'_> {
+        BidWish {
+            auction: self.auction,
+            party: &self.party,
+            bid: self.bid,
+            salt: self.salt,
+            quantity: self.quantity,
+            price: self.price,
+            client_bid_id: self.client_bid_id.as_ref(),
+            is_marginal: self.is_marginal,
+            is_phantom: self.is_phantom,
+            received_at_us: self.received_at_us,
+        }
+    }
+}
+
+impl BidWish<'_> {
+    /// The same, to be kept.
+    pub fn to_submit_bid(&self) -> SubmitBid {
+        SubmitBid {
+            auction: self.auction,
+            party: self.party.clone(),
+            bid: self.bid,
+            salt: self.salt,
+            quantity: self.quantity,
+            price: self.price,
+            client_bid_id: self.client_bid_id.cloned(),
+            is_marginal: self.is_marginal,
+            is_phantom: self.is_phantom,
+            received_at_us: self.received_at_us,
+        }
+    }
+}
+
 /// How a bid is named by its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BidRef {

@@ -5,9 +5,9 @@
 //! be taken back: nobody is held to a bid in a market that does not move.
 
 use super::answer::{AcceptedBid, Answer, Rejection};
-use super::auction::{Auction, Turn, demand};
+use super::auction::{Acceptances, Auction, Turn, demand};
 use super::bids::{Cancelled, NewBid, Wanted};
-use super::command::{AmendBid, BidRef, CancelBid, SubmitBid};
+use super::command::{AmendBid, BidRef, BidWish, CancelBid, SubmitBid};
 use super::event::{Event, Fact};
 use super::ids::{AuctionId, AuctionSlot, BidId, Party};
 use super::machine::Engine;
@@ -32,11 +32,12 @@ impl Engine {
     /// left to be looked up: not everybody wants all of it.
     pub fn place(
         &mut self,
-        wish: &SubmitBid,
+        wish: &BidWish<'_>,
         now: TimeUs,
+        acceptances: Acceptances,
         events: &mut Vec<Event>,
     ) -> Result<PlacedBid, Rejection> {
-        self.submit(wish, &mut Turn { now, events })
+        self.submit(wish, &mut Turn { now, events, acceptances })
     }
 
     /// The id of a bid that was placed.
@@ -50,15 +51,15 @@ impl Engine {
     }
 
     /// Says which bids are placed next, which lets them be placed faster and changes nothing.
-    pub fn look_ahead(&self, wishes: &[SubmitBid]) {
-        self.bid_places.look_ahead(wishes.iter().map(|wish| &wish.bid));
+    pub fn look_ahead<'a>(&self, bids: impl Iterator<Item = &'a BidId>) {
+        bids.for_each(|bid| self.bid_places.look_ahead(bid));
     }
 
-    pub(super) fn submit(&mut self, wish: &SubmitBid, turn: &mut Turn<'_>) -> Result<PlacedBid, Rejection> {
+    pub(super) fn submit(&mut self, wish: &BidWish<'_>, turn: &mut Turn<'_>) -> Result<PlacedBid, Rejection> {
         let slot = self.slot_of(wish.auction)?;
         let bids_max = self.limits.bids_per_auction_max;
         let auction = &self.auctions[slot.0 as usize];
-        let bidder = auction.bidders.find(&wish.party);
+        let bidder = auction.bidders.find(wish.party);
         let known = auction.known(bidder, wish);
         if let Some(index) = known
             && auction.bids.wanted_first(index) == wish.wanted()
@@ -66,7 +67,7 @@ impl Engine {
             return Ok(PlacedBid { slot, index, duplicate: true });
         }
         auction.judge_bid(bidder, wish, turn)?;
-        if let (Some(index), Some(client_bid_id)) = (known, &wish.client_bid_id) {
+        if let (Some(index), Some(client_bid_id)) = (known, wish.client_bid_id) {
             let bid = auction.bids.ids[index as usize];
             return Err(Rejection::DuplicateBidId { client_bid_id: client_bid_id.clone(), bid });
         }
@@ -92,8 +93,8 @@ impl Engine {
         if let Some(first) = wishes.first() {
             self.slot_of(first.auction)?;
         }
-        self.look_ahead(wishes);
-        let submit = |wish| self.submit(wish, turn).map(|placed| self.accepted(placed));
+        self.look_ahead(wishes.iter().map(|wish| &wish.bid));
+        let submit = |wish: &SubmitBid| self.submit(&wish.wish(), turn).map(|placed| self.accepted(placed));
         Ok(Answer::Bids(wishes.iter().map(submit).collect()))
     }
 
@@ -230,13 +231,13 @@ impl Engine {
 }
 
 impl Auction {
-    fn known(&self, bidder: Option<u32>, wish: &SubmitBid) -> Option<u32> {
-        let client_bid_id = wish.client_bid_id.as_deref()?;
+    fn known(&self, bidder: Option<u32>, wish: &BidWish<'_>) -> Option<u32> {
+        let client_bid_id = wish.client_bid_id?;
         self.bids.named(bidder?, client_bid_id)
     }
 
     /// The checks from `AuctionNotOpen` to `BidLimit`.
-    fn judge_bid(&self, bidder: Option<u32>, wish: &SubmitBid, turn: &Turn<'_>) -> Result<(), Rejection> {
+    fn judge_bid(&self, bidder: Option<u32>, wish: &BidWish<'_>, turn: &Turn<'_>) -> Result<(), Rejection> {
         self.judge_open(turn.now, wish.received_at_us)?;
         self.judge_terms(wish.wanted())?;
         let max = self.terms.max_bids_per_bidder;
@@ -283,7 +284,7 @@ impl Auction {
     fn enter(
         &mut self,
         bidder: Option<u32>,
-        wish: &SubmitBid,
+        wish: &BidWish<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<u32, Rejection> {
         let wanted = wish.wanted();
@@ -292,21 +293,29 @@ impl Auction {
         let price_before = self.quote.price;
         self.requote();
         self.totals.count(wanted);
-        let bidder = bidder.unwrap_or_else(|| self.bidders.number(&wish.party));
+        let bidder = bidder.unwrap_or_else(|| self.bidders.number(wish.party));
         self.bids.by_client_id.offer_seed(wish.salt);
         let index = self.bids.push(NewBid {
             id: wish.bid,
             bidder,
             wanted,
-            client_id: wish.client_bid_id.clone(),
+            client_id: wish.client_bid_id.cloned(),
             at: turn.now,
             offset: self.offset + 1,
             current_price: self.quote.price,
             standing: self.standing(wanted.price),
         });
         self.bidders.add(bidder, index, &mut self.bids);
-        let fact = self.fact(index);
-        let offset = self.tell(turn, Fact::BidAccepted(fact));
+        let offset = match turn.acceptances {
+            Acceptances::Told => {
+                let fact = self.fact(index);
+                self.tell(turn, Fact::BidAccepted(fact))
+            }
+            Acceptances::Counted => {
+                self.offset += 1;
+                self.offset
+            }
+        };
         assert_eq!(offset, self.bids.offsets[index as usize], "a bid knows the event of its acceptance");
         self.extend_if_moved(turn, price_before);
         Ok(index)
@@ -362,7 +371,7 @@ impl Auction {
     }
 }
 
-impl SubmitBid {
+impl BidWish<'_> {
     pub(super) fn wanted(&self) -> Wanted {
         Wanted {
             quantity: self.quantity,

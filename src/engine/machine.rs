@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 use super::answer::{Answer, Rejection};
-use super::auction::{Auction, Turn};
+use super::auction::{Acceptances, Auction, Turn};
 use super::command::Command;
 use super::event::{Event, Fact};
 use super::ids::{AuctionId, AuctionSlot, Party, SettlementId};
@@ -67,11 +67,11 @@ impl Engine {
         now: TimeUs,
         events: &mut Vec<Event>,
     ) -> Result<Answer, Rejection> {
-        let turn = &mut Turn { now, events };
+        let turn = &mut Turn { now, events, acceptances: Acceptances::Told };
         match command {
             Command::CreateAuction(wish) => self.create(wish, turn),
             Command::SubmitBid(wish) => {
-                let placed = self.submit(wish, turn)?;
+                let placed = self.submit(&wish.wish(), turn)?;
                 Ok(Answer::Bid(self.accepted(placed)))
             }
             Command::SubmitBids(wishes) => self.submit_all(wishes, turn),

@@ -36,11 +36,12 @@ mod view;
 mod what_if;
 
 pub use answer::{AcceptedBid, Answer, BidStatus, BidView, Rejection};
+pub use auction::Acceptances;
 pub use book::BookEntry;
 pub use bytes::BytesError;
 pub use command::{
-    AffirmSettlement, AmendBid, BidRef, CancelBid, CloseReason, Command, CreateAuction, ReportSettlement,
-    SettlementStep, SubmitBid,
+    AffirmSettlement, AmendBid, BidRef, BidWish, CancelBid, CloseReason, Command, CreateAuction,
+    ReportSettlement, SettlementStep, SubmitBid,
 };
 pub use entry::PlacedBid;
 pub use event::{

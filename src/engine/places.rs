@@ -8,6 +8,7 @@
 //! moved while nobody notices, a million are not.
 
 use super::ids::{AuctionSlot, BidId};
+use crate::prefetch::prefetch;
 
 /// Where a bid is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,14 +50,12 @@ impl BidPlaces {
         self.tables.iter_mut().for_each(|table| table.reserve(each));
     }
 
-    /// Has the lines fetched where these will be looked for and entered, all at once: one after another, each would be
-    /// waited for.
-    pub(super) fn look_ahead<'a>(&self, bids: impl Iterator<Item = &'a BidId>) {
-        let first_looks = bids.map(|bid| {
-            let (table, hash) = hash(bid);
-            self.tables[table].first_look(hash)
-        });
-        std::hint::black_box(first_looks.fold(0, u32::wrapping_add));
+    /// Has the line fetched where this bid will be looked for and entered. Whoever does that for many before the first is
+    /// looked for waits once and not for each.
+    #[inline]
+    pub(super) fn look_ahead(&self, bid: &BidId) {
+        let (table, hash) = hash(bid);
+        self.tables[table].look_ahead(hash);
     }
 }
 
@@ -132,8 +131,11 @@ impl Table {
         old.into_iter().filter(|entry| entry.index != FREE).for_each(|entry| self.put(entry));
     }
 
-    fn first_look(&self, hash: u32) -> u32 {
-        self.entries.get(self.home(hash)).map_or(0, |entry| entry.index)
+    #[inline]
+    fn look_ahead(&self, hash: u32) {
+        if let Some(entry) = self.entries.get(self.home(hash)) {
+            prefetch(entry);
+        }
     }
 
     #[inline]
@@ -175,7 +177,7 @@ mod tests {
                 prop_assert_eq!(found, model.get(&bid).copied());
                 if *is_entered && found.is_none() {
                     let place = BidPlace { slot: AuctionSlot(*id as u32 % 7), index: ids.len() as u32 };
-                    places.look_ahead([bid].iter());
+                    places.look_ahead(&bid);
                     places.insert(&bid, place);
                     model.insert(bid, place);
                     ids.push(bid);

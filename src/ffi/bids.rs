@@ -1,5 +1,6 @@
 //! Bids: one by one, by the million from arrays, taken back, changed, asked about.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -15,8 +16,8 @@ use super::live_types::{
 use super::status::{Fault, WALRAS_BAD_ARGUMENT, WALRAS_OK};
 use super::types::{WALRAS_BID_MARGINAL, WALRAS_BID_PHANTOM, WALRAS_NO_PRICE, walras_id, walras_int128};
 use crate::engine::{
-    AcceptedBid, AmendBid, Answer, AuctionId, BidId, BidRef, BidStatus, CancelBid, Command, Imagined, Party,
-    PlacedBid, Standing, SubmitBid,
+    AcceptedBid, AmendBid, Answer, AuctionId, BidId, BidRef, BidStatus, BidWish, CancelBid, Command,
+    Imagined, Party, PlacedBid, Standing,
 };
 use crate::host::{Refused, Turn};
 use crate::limits::CLIENT_BID_ID_BYTES_MAX;
@@ -36,14 +37,14 @@ pub(super) struct Wish {
     pub flags: u32,
 }
 
-fn wished(
+fn wished<'a>(
     auction: AuctionId,
-    party: Party,
+    party: &'a Party,
     wish: Wish,
-    client_bid_id: Option<Arc<str>>,
+    client_bid_id: Option<&'a Arc<str>>,
     received_at_us: i64,
-) -> SubmitBid {
-    SubmitBid {
+) -> BidWish<'a> {
+    BidWish {
         auction,
         party,
         bid: BidId(Uuid::nil()),
@@ -84,7 +85,7 @@ pub(super) fn submit(
     client_bid_id.map_or(Ok(()), check_client_bid_id)?;
     let (bidder, client_bid_id) = (party(bidder)?, client_bid_id.map(Into::into));
     engine.enter(|turn| {
-        let mut bid = wished(auction.auction(), bidder, wish, client_bid_id, turn.now().0);
+        let mut bid = wished(auction.auction(), &bidder, wish, client_bid_id.as_ref(), turn.now().0);
         let mut told = None;
         turn.place_all(std::slice::from_mut(&mut bid), |engine, _, placed| {
             told = Some(placed.map(|placed| receipt(&engine.accepted(placed))).map_err(refused));
@@ -198,15 +199,27 @@ impl Orders<'_> {
         Ok(parties)
     }
 
-    fn bid(&self, index: usize, auction: AuctionId, parties: &[Party], now_us: i64) -> SubmitBid {
+    fn bid<'a>(
+        &self,
+        index: usize,
+        auction: AuctionId,
+        parties: &'a [Party],
+        client_bid_id: Option<&'a Arc<str>>,
+        now_us: i64,
+    ) -> BidWish<'a> {
         let party = self.party_indexes.map_or(0, |indexes| indexes[index] as usize);
-        let id = self.client_bid_ids.as_ref().map(|ids| ids.at(index)).filter(|id| !id.is_empty());
         let wish = Wish {
             price_ticks: self.prices[index],
             quantity_lots: self.quantities[index],
             flags: self.flags.map_or(0, |flags| flags[index].into()),
         };
-        wished(auction, parties[party].clone(), wish, id.map(Into::into), now_us)
+        wished(auction, &parties[party], wish, client_bid_id, now_us)
+    }
+
+    /// The bidders' own names for a run of bids; none if no bid of all has one.
+    fn client_bid_ids(&self, indexes: Range<usize>) -> Vec<Option<Arc<str>>> {
+        let Some(ids) = &self.client_bid_ids else { return Vec::new() };
+        indexes.map(|index| Some(ids.at(index)).filter(|id| !id.is_empty()).map(Into::into)).collect()
     }
 }
 
@@ -220,16 +233,15 @@ pub(super) fn submit_many(
     let parties = orders.check()?;
     look(engine, auction, |_, _| Ok(()))?;
     let (mut next, mut accepted) = (0, 0);
-    let mut bids = Vec::with_capacity(CHUNK_BIDS);
     while next < orders.prices.len() {
         engine.enter(|turn| {
             let end = orders.prices.len().min(next + TURN_BIDS_MAX);
             while next < end && !turn.is_full() {
                 let indexes = next..end.min(next + CHUNK_BIDS);
-                bids.clear();
-                bids.extend(
-                    indexes.clone().map(|index| orders.bid(index, auction.auction(), &parties, turn.now().0)),
-                );
+                let names = orders.client_bid_ids(indexes.clone());
+                let named = |index: usize| names.get(index - next).and_then(Option::as_ref);
+                let wish = |index| orders.bid(index, auction.auction(), &parties, named(index), turn.now().0);
+                let mut bids: Vec<BidWish<'_>> = indexes.clone().map(wish).collect();
                 turn.place_all(&mut bids, |engine, place, placed| {
                     accepted += u64::from(placed.is_ok());
                     answers.put(next + place, placed, engine, auction.auction());

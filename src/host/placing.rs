@@ -8,40 +8,48 @@ use super::publish::NOBODY;
 use super::recording::Recording;
 use super::sequencer::Sequencer;
 use super::turns::Refused;
-use crate::engine::{Command, Engine, PlacedBid, SubmitBid};
+use crate::engine::{Acceptances, BidWish, Command, Engine, PlacedBid};
 use crate::units::TimeUs;
 
 impl Sequencer {
     /// Gives bids their ids and places them in order, each judged alone; tells of each what became of it.
     pub(super) fn place_all(
         &mut self,
-        bids: &mut [SubmitBid],
+        bids: &mut [BidWish<'_>],
         now: TimeUs,
         mut tell: impl FnMut(&Engine, usize, Result<PlacedBid, Refused>),
     ) {
-        bids.iter_mut().for_each(|bid| self.fill_in_bid(bid));
-        self.engine.look_ahead(bids);
+        for bid in bids.iter_mut() {
+            bid.bid = self.ids.bid();
+            // The record has it, and it keys the hash of the bidders' own names.
+            if self.recording == Recording::Logged || bid.client_bid_id.is_some() {
+                bid.salt = self.ids.salt();
+            }
+        }
+        self.engine.look_ahead(bids.iter().map(|bid| &bid.bid));
         for (index, bid) in bids.iter().enumerate() {
             let placed = self.place(bid, now);
             tell(&self.engine, index, placed);
         }
     }
 
-    fn place(&mut self, bid: &SubmitBid, now: TimeUs) -> Result<PlacedBid, Refused> {
+    fn place(&mut self, bid: &BidWish<'_>, now: TimeUs) -> Result<PlacedBid, Refused> {
         if let Some(reason) = self.lacks_space_for_bids() {
             return Err(Refused::Unavailable(reason));
         }
         let mut events = std::mem::take(&mut self.events);
         events.clear();
-        let placed = self.engine.place(bid, now, &mut events);
+        let is_for_nobody = self.recording == Recording::Unlogged && !self.publishing.is_heard;
+        let acceptances = if is_for_nobody { Acceptances::Counted } else { Acceptances::Told };
+        let placed = self.engine.place(bid, now, acceptances, &mut events);
         if self.recording == Recording::Logged {
-            self.record(&Command::SubmitBid(bid.clone()), &events);
+            self.record(&Command::SubmitBid(bid.to_submit_bid()), &events);
         }
         self.note(&events, now);
         if let Err(rejection) = &placed
             && self.publishing.is_heard
         {
-            self.bid_rejected(ConnectionKey(0), bid, rejection, now);
+            self.bid_rejected(ConnectionKey(0), &bid.to_submit_bid(), rejection, now);
         }
         self.publish_all(&events, NOBODY);
         self.events = events;

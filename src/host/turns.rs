@@ -18,7 +18,7 @@ use super::intake::{Inlet, Outlet};
 use super::request::{Found, Outcome, Query};
 use super::sequencer::Sequencer;
 use super::shared::Shared;
-use crate::engine::{Answer, Command, Engine, PlacedBid, Rejection, SubmitBid};
+use crate::engine::{Answer, BidWish, Command, Engine, PlacedBid, Rejection};
 use crate::units::TimeUs;
 
 /// Most requests in one turn.
@@ -88,7 +88,7 @@ impl Turn<'_> {
     /// Places bids in order, each judged alone, and tells of each what became of it. Their ids are given now.
     pub fn place_all(
         &mut self,
-        bids: &mut [SubmitBid],
+        bids: &mut [BidWish<'_>],
         tell: impl FnMut(&Engine, usize, Result<PlacedBid, Refused>),
     ) {
         self.sequencer.place_all(bids, self.now, tell);
