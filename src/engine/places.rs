@@ -68,84 +68,125 @@ fn hash(bid: &BidId) -> (usize, u32) {
     (usize::from(*last), (mixed >> u32::BITS) as u32)
 }
 
-/// An open table: an entry stands at the place that its hash's first bits name, or at the next ones that were free.
+/// An open table of buckets, each a line of the cache: an entry stands in the bucket that its hash names, or in the next one
+/// that was not full. None is ever taken out, so a bucket that is not full ends a search.
 #[derive(Debug, Clone, Default)]
 struct Table {
-    /// A power of two, or none.
-    entries: Vec<Entry>,
+    buckets: Vec<Bucket>,
     count: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    hash: u32,
-    slot: AuctionSlot,
-    /// [`FREE`] where there is none.
-    index: u32,
+/// Entries of a bucket: what fits a line.
+const BUCKET: usize = 5;
+
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct Bucket {
+    hashes: [u32; BUCKET],
+    slots: [u32; BUCKET],
+    indexes: [u32; BUCKET],
+    count: u32,
 }
 
-/// No bid: an auction never has so many.
-const FREE: u32 = u32::MAX;
-/// Entries of a table that was empty.
-const FIRST_ENTRIES: usize = 8;
+const _: () = assert!(size_of::<Bucket>() == 64, "a line of the cache");
 
 impl Table {
     fn find(&self, hash: u32, is_it: impl Fn(BidPlace) -> bool) -> Option<BidPlace> {
         let mut at = self.home(hash);
         loop {
-            let &Entry { hash: other, slot, index } = self.entries.get(at)?;
-            if index == FREE {
-                return None;
+            let bucket = self.buckets.get(at)?;
+            let mut hits = bucket.hits(hash);
+            while hits != 0 {
+                let place = bucket.at(hits.trailing_zeros() as usize);
+                if is_it(place) {
+                    return Some(place);
+                }
+                hits &= hits - 1;
             }
-            let place = BidPlace { slot, index };
-            if other == hash && is_it(place) {
-                return Some(place);
+            if !bucket.is_full() {
+                return None;
             }
             at = self.after(at);
         }
     }
 
-    fn insert(&mut self, hash: u32, BidPlace { slot, index }: BidPlace) {
+    fn insert(&mut self, hash: u32, place: BidPlace) {
         self.reserve(1);
-        self.put(Entry { hash, slot, index });
+        self.put(hash, place);
         self.count += 1;
     }
 
-    fn put(&mut self, entry: Entry) {
-        let mut at = self.home(entry.hash);
-        while self.entries[at].index != FREE {
+    fn put(&mut self, hash: u32, place: BidPlace) {
+        let mut at = self.home(hash);
+        while self.buckets[at].is_full() {
             at = self.after(at);
         }
-        self.entries[at] = entry;
+        self.buckets[at].push(hash, place);
     }
 
     /// Room for so many more, with a quarter left free.
+    #[inline]
     fn reserve(&mut self, more: usize) {
         let wanted = self.count + more;
-        if wanted <= self.entries.len() / 4 * 3 {
-            return;
+        if wanted > self.buckets.len() * BUCKET / 4 * 3 {
+            self.grow(wanted);
         }
-        let length = (wanted * 4).div_ceil(3).next_power_of_two().max(FIRST_ENTRIES);
-        let free = Entry { hash: 0, slot: AuctionSlot(0), index: FREE };
-        let old = std::mem::replace(&mut self.entries, vec![free; length]);
-        old.into_iter().filter(|entry| entry.index != FREE).for_each(|entry| self.put(entry));
+    }
+
+    #[cold]
+    fn grow(&mut self, wanted: usize) {
+        let length = (wanted * 4).div_ceil(3 * BUCKET).max(self.buckets.len() * 2);
+        let old = std::mem::replace(&mut self.buckets, vec![Bucket::default(); length]);
+        for bucket in &old {
+            for index in 0..bucket.count as usize {
+                self.put(bucket.hashes[index], bucket.at(index));
+            }
+        }
     }
 
     #[inline]
     fn look_ahead(&self, hash: u32) {
-        if let Some(entry) = self.entries.get(self.home(hash)) {
-            prefetch(entry);
+        if let Some(bucket) = self.buckets.get(self.home(hash)) {
+            prefetch(bucket);
         }
     }
 
     #[inline]
     fn home(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.entries.len() as u64) >> u32::BITS) as usize
+        ((u64::from(hash) * self.buckets.len() as u64) >> u32::BITS) as usize
     }
 
     #[inline]
     fn after(&self, at: usize) -> usize {
-        (at + 1) & (self.entries.len() - 1)
+        if at + 1 == self.buckets.len() { 0 } else { at + 1 }
+    }
+}
+
+impl Bucket {
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.count as usize == BUCKET
+    }
+
+    #[inline]
+    fn at(&self, index: usize) -> BidPlace {
+        BidPlace { slot: AuctionSlot(self.slots[index]), index: self.indexes[index] }
+    }
+
+    #[inline]
+    fn push(&mut self, hash: u32, BidPlace { slot, index }: BidPlace) {
+        let at = self.count as usize;
+        (self.hashes[at], self.slots[at], self.indexes[at]) = (hash, slot.0, index);
+        self.count += 1;
+    }
+
+    /// The entries with this hash, a bit each.
+    #[inline]
+    fn hits(&self, hash: u32) -> u32 {
+        // All are compared, whatever the count: nothing foresees it.
+        let equal = |at: usize| u32::from(self.hashes[at] == hash) << at;
+        let hits = (0..BUCKET).fold(0, |hits, at| hits | equal(at));
+        hits & ((1 << self.count) - 1)
     }
 }
 
