@@ -150,6 +150,8 @@ pub struct BidWish<'a> {
     pub auction: AuctionId,
     /// Whose bid.
     pub party: &'a Party,
+    /// The party's number in this auction, if [`Engine::bidder_of`](super::Engine::bidder_of) has told it: spares looking it up.
+    pub bidder: Option<u32>,
     /// Id for the bid if it is accepted.
     pub bid: BidId,
     /// Random bytes committed with the bid.
@@ -175,6 +177,7 @@ impl SubmitBid {
         BidWish {
             auction: self.auction,
             party: &self.party,
+            bidder: None,
             bid: self.bid,
             salt: self.salt,
             quantity: self.quantity,

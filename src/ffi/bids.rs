@@ -47,6 +47,7 @@ fn wished<'a>(
     BidWish {
         auction,
         party,
+        bidder: None,
         bid: BidId(Uuid::nil()),
         salt: [0; 16],
         quantity: QuantityLots(wish.quantity_lots),
@@ -199,21 +200,18 @@ impl Orders<'_> {
         Ok(parties)
     }
 
-    fn bid<'a>(
-        &self,
-        index: usize,
-        auction: AuctionId,
-        parties: &'a [Party],
-        client_bid_id: Option<&'a Arc<str>>,
-        now_us: i64,
-    ) -> BidWish<'a> {
-        let party = self.party_indexes.map_or(0, |indexes| indexes[index] as usize);
-        let wish = Wish {
+    /// Whose bid it is, among the parties.
+    #[inline]
+    fn party_index(&self, index: usize) -> usize {
+        self.party_indexes.map_or(0, |indexes| indexes[index] as usize)
+    }
+
+    fn wish(&self, index: usize) -> Wish {
+        Wish {
             price_ticks: self.prices[index],
             quantity_lots: self.quantities[index],
             flags: self.flags.map_or(0, |flags| flags[index].into()),
-        };
-        wished(auction, &parties[party], wish, client_bid_id, now_us)
+        }
     }
 
     /// The bidders' own names for a run of bids; none if no bid of all has one.
@@ -232,6 +230,8 @@ pub(super) fn submit_many(
 ) -> Result<u64, Fault> {
     let parties = orders.check()?;
     look(engine, auction, |_, _| Ok(()))?;
+    // By party, its number in the auction, from its first bid on.
+    let mut bidders = vec![None; parties.len()];
     let (mut next, mut accepted) = (0, 0);
     while next < orders.prices.len() {
         engine.enter(|turn| {
@@ -240,11 +240,20 @@ pub(super) fn submit_many(
                 let indexes = next..end.min(next + CHUNK_BIDS);
                 let names = orders.client_bid_ids(indexes.clone());
                 let named = |index: usize| names.get(index - next).and_then(Option::as_ref);
-                let wish = |index| orders.bid(index, auction.auction(), &parties, named(index), turn.now().0);
+                let wish = |index| {
+                    let (party, now_us) = (orders.party_index(index), turn.now().0);
+                    let wish = orders.wish(index);
+                    let wish = wished(auction.auction(), &parties[party], wish, named(index), now_us);
+                    BidWish { bidder: bidders[party], ..wish }
+                };
                 let mut bids: Vec<BidWish<'_>> = indexes.clone().map(wish).collect();
                 turn.place_all(&mut bids, |engine, place, placed| {
-                    accepted += u64::from(placed.is_ok());
-                    answers.put(next + place, placed, engine, auction.auction());
+                    let index = next + place;
+                    if let Ok(placed) = placed {
+                        accepted += 1;
+                        bidders[orders.party_index(index)] = Some(engine.bidder_of(placed));
+                    }
+                    answers.put(index, placed, engine, auction.auction());
                 });
                 next = indexes.end;
             }
