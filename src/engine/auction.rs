@@ -191,7 +191,7 @@ impl Auction {
         BidFact {
             bid: self.bids.ids[index as usize],
             party: self.bidders.of(self.bids.bidders[index as usize]).key,
-            client_bid_id: self.bids.client_ids[index as usize].clone(),
+            client_bid_id: self.bids.client_id(index).cloned(),
             quantity: wanted.quantity,
             price: wanted.price,
             is_marginal: wanted.is_marginal,

@@ -1,7 +1,7 @@
 //! The bids of one auction, column by column, in the order they were accepted.
 //!
 //! A bid is its index here, for good: nothing is ever removed, so repetitions are
-//! recognised for the auction's life. The ordinary bid costs some 90 bytes; what only
+//! recognised for the auction's life. The ordinary bid costs some 80 bytes; what only
 //! few bids have (an amendment, a cancellation) stands in tables beside the columns.
 
 use std::hash::{DefaultHasher, Hasher};
@@ -79,7 +79,8 @@ pub(super) struct Bids {
     pub(super) times: Column<TimeUs>,
     pub(super) offsets: Column<u64>,
     pub(super) first_current_prices: Column<PriceTicks>,
-    pub(super) client_ids: Column<Option<Arc<str>>>,
+    /// As far as the last bid that has one.
+    client_ids: Column<Option<Arc<str>>>,
     /// The bidder's next bid, or [`NONE`].
     pub(super) next_of_bidder: Column<u32>,
     /// Bids in time priority; a place that its bid has left (see `priorities`) no longer counts.
@@ -118,7 +119,7 @@ impl Bids {
         if let Some(client_id) = &bid.client_id {
             self.by_client_id.insert(bid.bidder, client_id, index);
         }
-        self.client_ids.push(bid.client_id);
+        self.push_client_id(index, bid.client_id);
         self.next_of_bidder.push(NONE);
         self.by_priority.push(index);
         index
@@ -150,9 +151,25 @@ impl Bids {
         self.by_client_id.find(bidder, client_id, |index| self.has_name(index, bidder, client_id))
     }
 
+    /// The bid's name by its bidder.
+    #[inline]
+    pub(super) fn client_id(&self, index: u32) -> Option<&Arc<str>> {
+        self.client_ids.get(index as usize)?.as_ref()
+    }
+
+    /// Notes the name of a bid behind all that have one.
+    pub(super) fn push_client_id(&mut self, index: u32, client_id: Option<Arc<str>>) {
+        if client_id.is_some() {
+            while self.client_ids.len() < index as usize {
+                self.client_ids.push(None);
+            }
+            self.client_ids.push(client_id);
+        }
+    }
+
     fn has_name(&self, index: u32, bidder: u32, client_id: &str) -> bool {
         let at = index as usize;
-        self.bidders[at] == bidder && self.client_ids[at].as_deref() == Some(client_id)
+        self.bidders[at] == bidder && self.client_id(index).map(AsRef::as_ref) == Some(client_id)
     }
 
     pub(super) fn is_live(&self, index: u32) -> bool {

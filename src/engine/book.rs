@@ -37,7 +37,7 @@ impl Engine {
             BookEntry {
                 bid: bids.ids[index as usize],
                 party: auction.bidders.of(bids.bidders[index as usize]).party.clone(),
-                client_bid_id: bids.client_ids[index as usize].clone(),
+                client_bid_id: bids.client_id(index).cloned(),
                 quantity: wanted.quantity,
                 price: wanted.price,
                 priority: bids.priorities[index as usize],

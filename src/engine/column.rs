@@ -43,6 +43,11 @@ impl<T> Column<T> {
         self.chunks.push(chunk);
     }
 
+    #[inline]
+    pub(super) fn get(&self, place: usize) -> Option<&T> {
+        self.chunks.get(place >> CHUNK_BITS)?.get(place & (CHUNK - 1))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten()
     }
@@ -107,6 +112,7 @@ mod tests {
             prop_assert!(column.iter().eq(&vector));
             prop_assert!(column.clone().iter_from(start).eq(vector.iter().skip(start)));
             prop_assert!((0..vector.len()).all(|place| column[place] == vector[place]));
+            prop_assert!((0..vector.len() + CHUNK).all(|place| column.get(place) == vector.get(place)));
         }
     }
 

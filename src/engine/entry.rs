@@ -124,7 +124,7 @@ impl Engine {
         let answer = Answer::Cancelled {
             auction: auction.id,
             bid: auction.bids.ids[index as usize],
-            client_bid_id: auction.bids.client_ids[index as usize].clone(),
+            client_bid_id: auction.bids.client_id(index).cloned(),
             cancelled_at: at,
             offset,
             again,
@@ -340,7 +340,7 @@ impl Auction {
         let fact = Fact::BidCancelled {
             bid: self.bids.ids[index as usize],
             party: self.bidders.of(bidder).key,
-            client_bid_id: self.bids.client_ids[index as usize].clone(),
+            client_bid_id: self.bids.client_id(index).cloned(),
             shown: self.bids.shown(index),
             is_phantom: wanted.is_phantom,
         };

@@ -284,7 +284,7 @@ impl Auction {
         Allocation {
             bid: self.bids.ids[index as usize],
             party: self.bidders.of(self.bids.bidders[index as usize]).party.clone(),
-            client_bid_id: self.bids.client_ids[index as usize].clone(),
+            client_bid_id: self.bids.client_id(index).cloned(),
             filled: won.filled,
             payment: won.payment,
             at_margin: self.bids.is_at_margin(index),

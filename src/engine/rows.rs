@@ -54,7 +54,7 @@ impl Engine {
             BidRow {
                 bid: auction.bids.ids[place],
                 bidder: auction.bids.bidders[place],
-                client_bid_id: auction.bids.client_ids[place].as_deref(),
+                client_bid_id: auction.bids.client_id(index).map(AsRef::as_ref),
                 quantity: wanted.quantity,
                 price: wanted.price,
                 filled: won.map_or(QuantityLots(0), |won| won.filled),

@@ -218,7 +218,7 @@ fn write_bids(out: &mut Writer<'_>, bids: &Bids) {
         out.time(bids.times[at]);
         out.u64(bids.offsets[at]);
         out.i64(bids.first_current_prices[at].0);
-        out.option(bids.client_ids[at].as_deref(), |out, client_id| out.text(client_id));
+        out.option(bids.client_id(at as u32), |out, client_id| out.text(client_id));
     }
     out.count(bids.by_priority.len());
     out.list(&sorted(&bids.amended), |out, (index, amended)| {
@@ -247,7 +247,7 @@ fn read_bids(input: &mut Reader<'_>, bidder_count: usize, offset: u64) -> Read<B
     let mut bids = Bids::default();
     bids.by_client_id.seed = input.u128()?;
     let count = input.count(BID_BYTES + 1)?;
-    for _ in 0..count {
+    for index in 0..count {
         bids.ids.push(BidId(input.id()?));
         bids.bidders.push(input.u32()?);
         bids.quantities.push(input.lots()?);
@@ -257,7 +257,7 @@ fn read_bids(input: &mut Reader<'_>, bidder_count: usize, offset: u64) -> Read<B
         bids.times.push(input.time()?);
         bids.offsets.push(input.u64()?);
         bids.first_current_prices.push(input.price()?);
-        bids.client_ids.push(input.option(Reader::text)?);
+        bids.push_client_id(index as u32, input.option(Reader::text)?);
     }
     let place_count = input.u32()? as usize;
     // Each place in time was taken by an event.

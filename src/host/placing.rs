@@ -8,7 +8,7 @@ use super::publish::NOBODY;
 use super::recording::Recording;
 use super::sequencer::Sequencer;
 use super::turns::Refused;
-use crate::engine::{Acceptances, BidWish, Command, Engine, PlacedBid};
+use crate::engine::{Acceptances, BidWish, Command, Engine, PlacedBid, Rejection};
 use crate::units::TimeUs;
 
 impl Sequencer {
@@ -27,16 +27,17 @@ impl Sequencer {
             }
         }
         self.engine.look_ahead(bids.iter().map(|bid| &bid.bid));
+        let lacks_space = self.lacks_space_for_bids();
         for (index, bid) in bids.iter().enumerate() {
-            let placed = self.place(bid, now);
+            let placed = match lacks_space {
+                Some(reason) => Err(Refused::Unavailable(reason)),
+                None => self.place(bid, now).map_err(Refused::Rejected),
+            };
             tell(&self.engine, index, placed);
         }
     }
 
-    fn place(&mut self, bid: &BidWish<'_>, now: TimeUs) -> Result<PlacedBid, Refused> {
-        if let Some(reason) = self.lacks_space_for_bids() {
-            return Err(Refused::Unavailable(reason));
-        }
+    fn place(&mut self, bid: &BidWish<'_>, now: TimeUs) -> Result<PlacedBid, Rejection> {
         let mut events = std::mem::take(&mut self.events);
         events.clear();
         let is_for_nobody = self.recording == Recording::Unlogged && !self.publishing.is_heard;
@@ -53,6 +54,6 @@ impl Sequencer {
         }
         self.publish_all(&events, NOBODY);
         self.events = events;
-        placed.map_err(Refused::Rejected)
+        placed
     }
 }
