@@ -274,6 +274,48 @@ fn trimming_a_full_disk_makes_room() {
     assert_eq!(opened.snapshots.latest().expect("reads").map(|snapshot| snapshot.heads), Some(heads));
 }
 
+/// The segments in a folder.
+fn segment_count(disk: &SimDisk) -> usize {
+    disk.list().expect("lists").iter().filter(|name| name.starts_with("segment-")).count()
+}
+
+#[test]
+fn a_log_trimmed_to_a_segment_just_begun_opens_after_the_power_fails() {
+    for durability in [Durability::Fsync, Durability::Os] {
+        let disk = SimDisk::new(1 << 20);
+        let options = Options { durability, ..options() };
+        let mut opened = open_on(disk.files(), options, fresh()).expect("opens");
+        append(&mut opened, 10);
+        // The first batch of a segment is written, its header with it, and nobody waits for it.
+        let before = segment_count(&disk);
+        let durable = loop {
+            let durable = opened.log.end();
+            let ticket = opened.log.submit(TERM, durable, &batch(1, 300)).expect("there is room");
+            if segment_count(&disk) > before {
+                break durable;
+            }
+            opened.log.wait(ticket).expect("syncs");
+        };
+        let handle = opened.log.handle();
+        let mut reader = handle.read(Position::START).expect("held");
+        let mut heads = Heads::start();
+        while heads.position < durable
+            && let Some(batch) = reader.next().expect("reads")
+        {
+            heads.accept(&batch).expect("the chains hold");
+        }
+        opened.snapshots.write(&heads, b"state").expect("there is room");
+        handle.trim(durable).expect("nothing breaks");
+        assert_eq!(handle.start(), durable, "{durability:?}: the segments before are gone");
+        drop((opened, handle, reader));
+        disk.restart(Loss::Everything);
+        let opened = open_on(disk.files(), options, fresh()).expect("opens from the snapshot");
+        assert!(opened.log.end() >= durable, "{durability:?}: {:?}", opened.recovery);
+        let latest = opened.snapshots.latest().expect("reads").map(|snapshot| snapshot.heads);
+        assert_eq!(latest, Some(heads));
+    }
+}
+
 #[test]
 fn a_damaged_snapshot_is_passed_over_for_the_one_before() {
     let disk = SimDisk::new(1 << 20);

@@ -85,6 +85,8 @@ fn run(disk: &SimDisk, count: usize) -> Model {
     let Ok(Opened { mut log, snapshots, archives, .. }) = open(disk, Durability::Fsync) else { return model };
     let handle = log.handle();
     let mut snapshot_heads = Heads::start();
+    // A trim that cannot sync where the log will begin freezes it, and what comes next only says so.
+    let mut trimming = None;
     for index in 0..count {
         let position = model.submitted();
         let batch = model.next_batch();
@@ -96,7 +98,7 @@ fn run(disk: &SimDisk, count: usize) -> Model {
         let ticket = match taken {
             Ok(ticket) => ticket,
             Err(error) => {
-                assert_frozen(&mut *log, &error, &model);
+                assert_frozen(&mut *log, &cause_of(error, trimming), &model);
                 return model;
             }
         };
@@ -104,20 +106,20 @@ fn run(disk: &SimDisk, count: usize) -> Model {
             match log.wait(ticket) {
                 Ok(durable) => model.acknowledged = durable,
                 Err(error) => {
-                    assert_frozen(&mut *log, &error, &model);
+                    assert_frozen(&mut *log, &cause_of(error, trimming), &model);
                     return model;
                 }
             }
         }
         if index % 25 == 24 {
-            // These may fail without harm to the log.
+            // These may fail, most of them without harm to the log.
             let mut reader = handle.read(snapshot_heads.position).expect("the snapshot's position is held");
             while let Ok(Some(batch)) = reader.next() {
                 snapshot_heads.accept(&batch).expect("the chains hold");
             }
             let _ = snapshots.write(&snapshot_heads, &state_at(snapshot_heads.position));
             let _ = archives.collect(&*handle, handle.start(), &[StreamId([200; 16])]);
-            let _ = handle.trim(snapshot_heads.position);
+            trimming = handle.trim(snapshot_heads.position).err().or(trimming);
             let _ = handle.maintain();
         }
     }
@@ -125,6 +127,11 @@ fn run(disk: &SimDisk, count: usize) -> Model {
         model.acknowledged = model.submitted();
     }
     model
+}
+
+/// The failure that froze the log: this one, or the one before that it speaks of.
+fn cause_of(error: LogError, before: Option<LogError>) -> LogError {
+    if matches!(error, LogError::Frozen { .. }) { before.unwrap_or(error) } else { error }
 }
 
 fn state_at(position: Position) -> Vec<u8> {

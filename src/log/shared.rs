@@ -71,6 +71,18 @@ impl Shared {
         self.sync_in_turn(&mark)
     }
 
+    /// Syncs the segment that the log will begin with: nobody may have waited for its header yet, without which what
+    /// is left opens no more.
+    fn sync_first(&self, segment: &Segment) -> Result<(), LogError> {
+        // In turn, since the system tells only one of two that a sync has failed.
+        let _turn = self.sync_turn.lock();
+        self.check_alive()?;
+        segment
+            .file
+            .sync()
+            .map_err(|error| self.freeze(LogError::io(format!("syncing {}", segment.name), error)))
+    }
+
     fn sync_in_turn(&self, mark: &DurableMark) -> Result<Position, LogError> {
         self.check_alive()?;
         let (end, segments) = {
@@ -125,22 +137,24 @@ impl LogHandle for Handle {
     fn trim(&self, to: Position) -> Result<(), LogError> {
         let shared = &*self.0;
         let to = to.min(shared.snapshots.covered());
-        loop {
-            let name = {
-                let segments = shared.segments.read();
-                match segments.get(1) {
-                    Some(second) if second.header.base <= to => segments[0].name.clone(),
-                    _ => return Ok(()),
-                }
-            };
+        let (doomed, first) = {
+            let segments = shared.segments.read();
+            let count = segments[1..].iter().take_while(|segment| segment.header.base <= to).count();
+            (segments[..count].to_vec(), Arc::clone(&segments[count]))
+        };
+        if !doomed.is_empty() {
+            shared.sync_first(&first)?;
+        }
+        for segment in doomed {
             // The file goes before it is forgotten, and for good before the next one: a crash leaves no gap.
             shared
                 .files
-                .remove(&name)
+                .remove(&segment.name)
                 .and_then(|()| shared.files.sync_names())
-                .map_err(|error| LogError::io(format!("removing {name}"), error))?;
+                .map_err(|error| LogError::io(format!("removing {}", segment.name), error))?;
             shared.segments.write().remove(0);
         }
+        Ok(())
     }
 
     fn space(&self) -> Space {
