@@ -198,14 +198,10 @@ impl View<'_> {
             (_, true, Undersubscribed::Reserve | Undersubscribed::LowestBid) => Outcome::Undersubscribed,
             (_, false, _) => Outcome::Cleared,
         };
-        match outcome {
-            Outcome::Cleared | Outcome::Undersubscribed => self.quote_at(key, stand, allocated, outcome),
-            Outcome::NoSale | Outcome::Cancelled => self.quote_at(0, self.stand(0, lo), 0, outcome),
-        }
-    }
-
-    #[inline]
-    fn quote_at(&self, key: u64, stand: Stand, allocated: i64, outcome: Outcome) -> Quote {
+        let (key, stand, allocated) = match outcome {
+            Outcome::Cleared | Outcome::Undersubscribed => (key, stand, allocated),
+            Outcome::NoSale | Outcome::Cancelled => (0, self.stand(0, lo), 0),
+        };
         Quote {
             outcome,
             price: self.index.price(key),

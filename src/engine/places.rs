@@ -1,14 +1,14 @@
 //! Where every bid of the engine is, by its id.
 //!
 //! The ids themselves stand in their auctions' columns, so a table holds places alone, each with 32 bits of its id's hash,
-//! and whoever looks something up says whether it is the one. That is half of what a map would take, and leaves one
-//! cache line to be waited for where a map has two: see [`BidPlaces::look_ahead`].
+//! and whoever looks something up says whether it is the one. That is half of what a map would take, and one
+//! cache line to be waited for where a map has two.
 //!
-//! Many small tables in place of a large one: a table that grows moves all it has, and a thousand places are
-//! moved while nobody notices, a million are not.
+//! Many small tables in place of a large one. A table that grows moves all it has, and a thousand places are moved while
+//! nobody notices, a million are not. And an id's first byte says which table is its own: ids made one after
+//! another may share it, and then their places are entered where the cache still has the lines.
 
 use super::ids::{AuctionSlot, BidId};
-use crate::prefetch::prefetch;
 
 /// Where a bid is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,31 +41,15 @@ impl BidPlaces {
         let (table, hash) = hash(bid);
         self.tables[table].insert(hash, place);
     }
-
-    /// Makes room for so many more, if their ids are spread as they should be.
-    pub(super) fn reserve(&mut self, count: usize) {
-        let each = count / self.tables.len();
-        // Some tables get more than their share, by a few standard deviations.
-        let each = each + 4 * each.isqrt();
-        self.tables.iter_mut().for_each(|table| table.reserve(each));
-    }
-
-    /// Has the line fetched where this bid will be looked for and entered. Whoever does that for many before the first is
-    /// looked for waits once and not for each.
-    #[inline]
-    pub(super) fn look_ahead(&self, bid: &BidId) {
-        let (table, hash) = hash(bid);
-        self.tables[table].look_ahead(hash);
-    }
 }
 
-/// An id's table, by its last byte, and its hash there: ids are random, or count.
+/// An id's table, and its hash there.
 #[inline]
 fn hash(bid: &BidId) -> (usize, u32) {
-    let [.., last] = bid.0.as_bytes();
+    let [first, ..] = bid.0.as_bytes();
     let (high, low) = bid.0.as_u64_pair();
     let mixed = (high ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (usize::from(*last), (mixed >> u32::BITS) as u32)
+    (usize::from(*first), (mixed >> u32::BITS) as u32)
 }
 
 /// An open table of buckets, each a line of the cache: an entry stands in the bucket that its hash names, or in the next one
@@ -111,7 +95,10 @@ impl Table {
     }
 
     fn insert(&mut self, hash: u32, place: BidPlace) {
-        self.reserve(1);
+        // A quarter is left free.
+        if self.count >= self.buckets.len() * BUCKET / 4 * 3 {
+            self.grow();
+        }
         self.put(hash, place);
         self.count += 1;
     }
@@ -124,30 +111,14 @@ impl Table {
         self.buckets[at].push(hash, place);
     }
 
-    /// Room for so many more, with a quarter left free.
-    #[inline]
-    fn reserve(&mut self, more: usize) {
-        let wanted = self.count + more;
-        if wanted > self.buckets.len() * BUCKET / 4 * 3 {
-            self.grow(wanted);
-        }
-    }
-
     #[cold]
-    fn grow(&mut self, wanted: usize) {
-        let length = (wanted * 4).div_ceil(3 * BUCKET).max(self.buckets.len() * 2);
+    fn grow(&mut self) {
+        let length = (self.buckets.len() * 2).max(2);
         let old = std::mem::replace(&mut self.buckets, vec![Bucket::default(); length]);
         for bucket in &old {
             for index in 0..bucket.count as usize {
                 self.put(bucket.hashes[index], bucket.at(index));
             }
-        }
-    }
-
-    #[inline]
-    fn look_ahead(&self, hash: u32) {
-        if let Some(bucket) = self.buckets.get(self.home(hash)) {
-            prefetch(bucket);
         }
     }
 
@@ -207,18 +178,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_are_a_map(steps in prop::collection::vec((ids(), any::<bool>()), 0..3000), room in 0_usize..5000) {
+        fn places_are_a_map(steps in prop::collection::vec((ids(), any::<bool>()), 0..3000)) {
             let (mut places, mut model, mut ids) = (BidPlaces::default(), HashMap::new(), Vec::new());
-            for (count, (id, is_entered)) in steps.iter().enumerate() {
+            for (id, is_entered) in &steps {
                 let bid = BidId(Uuid::from_u128(*id));
-                if count == steps.len() / 2 {
-                    places.reserve(room);
-                }
                 let found = places.find(&bid, |place| ids[place.index as usize] == bid);
                 prop_assert_eq!(found, model.get(&bid).copied());
                 if *is_entered && found.is_none() {
                     let place = BidPlace { slot: AuctionSlot(*id as u32 % 7), index: ids.len() as u32 };
-                    places.look_ahead(&bid);
                     places.insert(&bid, place);
                     model.insert(bid, place);
                     ids.push(bid);

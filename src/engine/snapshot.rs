@@ -78,7 +78,6 @@ impl Engine {
         if let Some(key) = &auction.idempotency_key {
             self.creations.insert((auction.creator.clone(), key.clone()), slot);
         }
-        self.bid_places.reserve(auction.bids.ids.len());
         for (bid, index) in auction.bids.ids.iter().zip(0..) {
             self.bid_places.insert(bid, BidPlace { slot, index });
         }
