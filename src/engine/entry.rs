@@ -55,6 +55,11 @@ impl Engine {
         self.at(placed.slot).bids.bidders[placed.index as usize]
     }
 
+    /// Says which bids are placed next, which lets them be placed faster and changes nothing.
+    pub fn look_ahead<'a>(&self, bids: impl Iterator<Item = &'a BidId>) {
+        bids.for_each(|bid| self.bid_places.look_ahead(bid));
+    }
+
     pub(super) fn submit(&mut self, wish: &BidWish<'_>, turn: &mut Turn<'_>) -> Result<PlacedBid, Rejection> {
         let slot = self.slot_of(wish.auction)?;
         let bids_max = self.limits.bids_per_auction_max;
@@ -99,6 +104,7 @@ impl Engine {
         if let Some(first) = wishes.first() {
             self.slot_of(first.auction)?;
         }
+        self.look_ahead(wishes.iter().map(|wish| &wish.bid));
         let submit = |wish: &SubmitBid| self.submit(&wish.wish(), turn).map(|placed| self.accepted(placed));
         Ok(Answer::Bids(wishes.iter().map(submit).collect()))
     }

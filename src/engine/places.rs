@@ -6,9 +6,10 @@
 //!
 //! Many small tables in place of a large one. A table that grows moves all it has, and a thousand places are moved while
 //! nobody notices, a million are not. And an id's first byte says which table is its own: ids made one after
-//! another may share it, and then their places are entered where the cache still has the lines.
+//! another may share it, and then their places lie close enough for the processor to reach them all at once.
 
 use super::ids::{AuctionSlot, BidId};
+use crate::prefetch::prefetch;
 
 /// Where a bid is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,14 @@ impl BidPlaces {
     pub(super) fn insert(&mut self, bid: &BidId, place: BidPlace) {
         let (table, hash) = hash(bid);
         self.tables[table].insert(hash, place);
+    }
+
+    /// Has the line fetched where this bid will be looked for and entered. Whoever does that for many before the first is
+    /// looked for waits once and not for each.
+    #[inline]
+    pub(super) fn look_ahead(&self, bid: &BidId) {
+        let (table, hash) = hash(bid);
+        self.tables[table].look_ahead(hash);
     }
 }
 
@@ -123,6 +132,13 @@ impl Table {
     }
 
     #[inline]
+    fn look_ahead(&self, hash: u32) {
+        if let Some(bucket) = self.buckets.get(self.home(hash)) {
+            prefetch(bucket);
+        }
+    }
+
+    #[inline]
     fn home(&self, hash: u32) -> usize {
         ((u64::from(hash) * self.buckets.len() as u64) >> u32::BITS) as usize
     }
@@ -185,6 +201,7 @@ mod tests {
                 let found = places.find(&bid, |place| ids[place.index as usize] == bid);
                 prop_assert_eq!(found, model.get(&bid).copied());
                 if *is_entered && found.is_none() {
+                    places.look_ahead(&bid);
                     let place = BidPlace { slot: AuctionSlot(*id as u32 % 7), index: ids.len() as u32 };
                     places.insert(&bid, place);
                     model.insert(bid, place);

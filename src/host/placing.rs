@@ -26,6 +26,7 @@ impl Sequencer {
                 bid.salt = self.ids.salt();
             }
         }
+        self.engine.look_ahead(bids.iter().map(|bid| &bid.bid));
         let lacks_space = self.lacks_space_for_bids();
         for (index, bid) in bids.iter().enumerate() {
             let placed = match lacks_space {
