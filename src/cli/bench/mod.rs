@@ -24,8 +24,8 @@ use access::AccessFlags;
 
 /// Measure a running server: fan-out, bids, round trips, memory
 ///
-/// Opens an auction of its own on the server, plays the clients, and takes the auction back. Results
-/// go to standard output, a line about the progress to standard error.
+/// Opens an auction of its own on the server, another when bids have filled it, plays the clients, and
+/// takes the auctions back. Results go to standard output, a line about the progress to standard error.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
