@@ -13,7 +13,6 @@ pub mod ffi;
 pub mod host;
 pub mod limits;
 pub mod log;
-mod prefetch;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod units;

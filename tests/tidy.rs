@@ -184,7 +184,7 @@ fn unsafe_code_stays_where_it_is_argued() {
             let code = line.split("//").next().unwrap_or("");
             code.contains("unsafe {") || code.contains("unsafe fn") || code.contains("unsafe impl")
         });
-        if !is_unsafe || source.layer == "ffi" || source.layer == "prefetch" {
+        if !is_unsafe || source.layer == "ffi" {
             continue;
         }
         if source.layer == "fanout" {

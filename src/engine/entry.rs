@@ -57,7 +57,7 @@ impl Engine {
 
     /// Says which bids are placed next, which lets them be placed faster and changes nothing.
     pub fn look_ahead<'a>(&self, bids: impl Iterator<Item = &'a BidId>) {
-        bids.for_each(|bid| self.bid_places.look_ahead(bid));
+        self.bid_places.look_ahead(bids);
     }
 
     pub(super) fn submit(&mut self, wish: &BidWish<'_>, turn: &mut Turn<'_>) -> Result<PlacedBid, Rejection> {

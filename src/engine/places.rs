@@ -9,7 +9,6 @@
 //! another may share it, and then their places lie close enough for the processor to reach them all at once.
 
 use super::ids::{AuctionSlot, BidId};
-use crate::prefetch::prefetch;
 
 /// Where a bid is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +42,14 @@ impl BidPlaces {
         self.tables[table].insert(hash, place);
     }
 
-    /// Has the line fetched where this bid will be looked for and entered. Whoever does that for many before the first is
-    /// looked for waits once and not for each.
-    #[inline]
-    pub(super) fn look_ahead(&self, bid: &BidId) {
-        let (table, hash) = hash(bid);
-        self.tables[table].look_ahead(hash);
+    /// Has the lines fetched where these will be looked for and entered, all at once: one after another, each would be
+    /// waited for.
+    pub(super) fn look_ahead<'a>(&self, bids: impl Iterator<Item = &'a BidId>) {
+        let first_looks = bids.map(|bid| {
+            let (table, hash) = hash(bid);
+            self.tables[table].first_look(hash)
+        });
+        std::hint::black_box(first_looks.fold(0, u32::wrapping_add));
     }
 }
 
@@ -132,10 +133,8 @@ impl Table {
     }
 
     #[inline]
-    fn look_ahead(&self, hash: u32) {
-        if let Some(bucket) = self.buckets.get(self.home(hash)) {
-            prefetch(bucket);
-        }
+    fn first_look(&self, hash: u32) -> u32 {
+        self.buckets.get(self.home(hash)).map_or(0, |bucket| bucket.count)
     }
 
     #[inline]
@@ -201,7 +200,7 @@ mod tests {
                 let found = places.find(&bid, |place| ids[place.index as usize] == bid);
                 prop_assert_eq!(found, model.get(&bid).copied());
                 if *is_entered && found.is_none() {
-                    places.look_ahead(&bid);
+                    places.look_ahead([bid].iter());
                     let place = BidPlace { slot: AuctionSlot(*id as u32 % 7), index: ids.len() as u32 };
                     places.insert(&bid, place);
                     model.insert(bid, place);

@@ -9,6 +9,7 @@
 //! caller's business, best done once per batch and behind a [`Bell`]. What the bytes mean is the caller's business too.
 
 mod bell;
+mod prefetch;
 mod producer;
 mod reader;
 mod records;
@@ -17,6 +18,7 @@ mod sync;
 mod words;
 
 pub use bell::Bell;
+pub use prefetch::prefetch;
 pub use producer::{Producer, PublishError};
 pub use reader::{GatedReader, Overrun, Reader};
 pub use records::{Record, Records};

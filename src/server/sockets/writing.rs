@@ -8,7 +8,7 @@ use super::super::connection::{Connection, ConnectionId, Gone, Phase};
 use super::super::outbox::{self, Chain, Content};
 use super::super::rendering::{Progress, is_close};
 use super::Sockets;
-use crate::prefetch::prefetch;
+use crate::fanout::prefetch;
 use crate::wire::CloseCode;
 
 impl Sockets {
