@@ -304,6 +304,7 @@ fn a_log_trimmed_to_a_segment_just_begun_opens_after_the_power_fails() {
         {
             heads.accept(&batch).expect("the chains hold");
         }
+        handle.settle().expect("syncs");
         opened.snapshots.write(&heads, b"state").expect("there is room");
         handle.trim(durable).expect("nothing breaks");
         assert_eq!(handle.start(), durable, "{durability:?}: the segments before are gone");
@@ -311,6 +312,33 @@ fn a_log_trimmed_to_a_segment_just_begun_opens_after_the_power_fails() {
         disk.restart(Loss::Everything);
         let opened = open_on(disk.files(), options, fresh()).expect("opens from the snapshot");
         assert!(opened.log.end() >= durable, "{durability:?}: {:?}", opened.recovery);
+        let latest = opened.snapshots.latest().expect("reads").map(|snapshot| snapshot.heads);
+        assert_eq!(latest, Some(heads));
+    }
+}
+
+#[test]
+fn without_syncs_a_snapshot_and_the_log_before_it_outlive_the_machine() {
+    for seed in 0..100 {
+        let disk = SimDisk::new(1 << 20);
+        let options = Options { durability: Durability::Os, ..options() };
+        let mut opened = open_on(disk.files(), options, fresh()).expect("opens");
+        append(&mut opened, 40 + seed % 20);
+        let handle = opened.log.handle();
+        let mut reader = handle.read(Position::START).expect("held");
+        let mut heads = Heads::start();
+        while let Some(batch) = reader.next().expect("reads") {
+            heads.accept(&batch).expect("the chains hold");
+        }
+        handle.settle().expect("syncs");
+        opened.snapshots.write(&heads, b"state").expect("there is room");
+        handle.trim(Position(heads.position.0 / 2)).expect("nothing breaks");
+        append(&mut opened, seed % 30);
+        drop((opened, handle, reader));
+        disk.restart(if seed == 0 { Loss::Everything } else { Loss::Lottery(seed) });
+        let again = Fresh { epoch: epoch("second"), ..fresh() };
+        let opened = open_on(disk.files(), options, again).expect("opens");
+        assert!(opened.log.end() >= heads.position, "{:?}", opened.recovery);
         let latest = opened.snapshots.latest().expect("reads").map(|snapshot| snapshot.heads);
         assert_eq!(latest, Some(heads));
     }

@@ -100,6 +100,7 @@ impl Keeper {
         replayer.catch_up(&*self.log)?;
         let mut bytes = Vec::new();
         replayer.engine.snapshot(&mut bytes);
+        self.log.settle()?;
         self.snapshots.write(&replayer.heads, &bytes)?;
         self.snapshot_at = replayer.heads.position;
         tracing::info!(position = self.snapshot_at.0, bytes = bytes.len(), "a snapshot was made");

@@ -101,6 +101,7 @@ impl Archives {
         from: Position,
         streams: &[StreamId],
     ) -> Result<Vec<ArchiveSummary>, LogError> {
+        log.settle()?;
         let mut writers: HashMap<StreamId, ArchiveWriter> = HashMap::new();
         let mut sealed: HashMap<StreamId, ArchiveSummary> = HashMap::new();
         let mut reader = log.read(from)?;

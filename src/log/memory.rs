@@ -136,6 +136,10 @@ impl LogHandle for MemoryHandle {
         }))
     }
 
+    fn settle(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+
     fn trim(&self, to: Position) -> Result<(), LogError> {
         let mut held = self.0.held.lock();
         while held.batches.front().is_some_and(|_| held.second_start() <= to) {

@@ -100,6 +100,10 @@ pub trait LogHandle: Send + Sync {
     /// The position before which everything is durable. Never goes back.
     fn durable(&self) -> Position;
 
+    /// Brings everything that [`durable`](Self::durable) speaks of onto the disk, also where nobody was promised that. Snapshots
+    /// and archives outlive the machine, and may speak of nothing that does not. Fails like `wait`.
+    fn settle(&self) -> Result<(), LogError>;
+
     /// The first position still held.
     fn start(&self) -> Position;
 

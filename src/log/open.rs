@@ -1,7 +1,7 @@
 //! Opening a data folder: its lock, its history, what a crash left, and the log made ready for more.
 
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
@@ -163,8 +163,8 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
     if last_run.is_none() {
         create_first_segment(&*files, &pool, log_id, durable_mark)?;
     }
-    let durable = Arc::new(AtomicU64::new(0));
-    let (snapshots, snapshot) = Snapshots::open(Arc::clone(&files), log_id, Arc::clone(&durable))?;
+    let on_disk = Arc::new(AtomicU64::new(0));
+    let (snapshots, snapshot) = Snapshots::open(Arc::clone(&files), log_id, Arc::clone(&on_disk))?;
     let known = Known {
         log_id,
         durable_mark,
@@ -200,12 +200,14 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
         pool,
         snapshots: snapshots.clone(),
         segments: RwLock::new(walk.segments),
-        durable,
+        durable: Arc::new(AtomicU64::new(recovery.end.0)),
+        on_disk,
         written: Mutex::new(written),
         sync_turn: Mutex::new(mark),
         frozen: OnceLock::new(),
     };
-    shared.publish(recovery.end);
+    // Recovery has synced what it found.
+    shared.on_disk.store(recovery.end.0, Ordering::Release);
     let archives = files
         .folder(ARCHIVES_FOLDER, Access::Write)
         .map_err(|error| LogError::io(format!("opening {ARCHIVES_FOLDER}"), error))?;

@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub segments: RwLock<Vec<Arc<Segment>>>,
     /// As durable as promised; readers go up to here.
     pub durable: Arc<AtomicU64>,
+    /// On the disk, whatever was promised.
+    pub on_disk: Arc<AtomicU64>,
     pub written: Mutex<Written>,
     pub sync_turn: Mutex<DurableMark>,
     pub frozen: OnceLock<Arc<str>>,
@@ -47,8 +49,9 @@ impl Shared {
         Position(self.durable.load(Ordering::Acquire))
     }
 
+    /// Without syncs the writer publishes too, and may be further on.
     pub fn publish(&self, durable: Position) {
-        self.durable.store(durable.0, Ordering::Release);
+        self.durable.fetch_max(durable.0, Ordering::Release);
     }
 
     /// Fails if an earlier failure froze the log.
@@ -95,6 +98,8 @@ impl Shared {
                 .sync()
                 .map_err(|error| self.freeze(LogError::io(format!("syncing {}", segment.name), error)))?;
         }
+        // Only whoever has the turn stores this, so it never goes back.
+        self.on_disk.store(end.0, Ordering::Release);
         self.publish(end);
         mark.write(end).map_err(|error| self.freeze(LogError::io("writing the durable mark", error)))?;
         Ok(end)
@@ -124,6 +129,14 @@ impl LogHandle for Handle {
 
     fn durable(&self) -> Position {
         self.0.durable_position()
+    }
+
+    fn settle(&self) -> Result<(), LogError> {
+        let shared = &*self.0;
+        if shared.on_disk.load(Ordering::Acquire) >= shared.durable_position().0 {
+            return Ok(());
+        }
+        shared.sync().map(drop)
     }
 
     fn start(&self) -> Position {

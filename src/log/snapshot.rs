@@ -31,7 +31,7 @@ pub struct Snapshots {
 struct Shared {
     files: Arc<dyn Files>,
     log_id: LogId,
-    durable: Arc<AtomicU64>,
+    on_disk: Arc<AtomicU64>,
     /// In order, oldest first.
     kept: Mutex<Vec<Position>>,
 }
@@ -50,7 +50,7 @@ impl Snapshots {
     pub(super) fn open(
         files: Arc<dyn Files>,
         log_id: LogId,
-        durable: Arc<AtomicU64>,
+        on_disk: Arc<AtomicU64>,
     ) -> Result<(Self, Option<Heads>), LogError> {
         let mut kept = Vec::new();
         let mut newest = None;
@@ -64,22 +64,23 @@ impl Snapshots {
                 Err(error) => return Err(error),
             }
         }
-        Ok((Self { shared: Arc::new(Shared { files, log_id, durable, kept: Mutex::new(kept) }) }, newest))
+        Ok((Self { shared: Arc::new(Shared { files, log_id, on_disk, kept: Mutex::new(kept) }) }, newest))
     }
 
     /// Those of a log that has just begun.
-    pub(super) fn empty(files: Arc<dyn Files>, log_id: LogId, durable: Arc<AtomicU64>) -> Self {
-        Self { shared: Arc::new(Shared { files, log_id, durable, kept: Mutex::new(Vec::new()) }) }
+    pub(super) fn empty(files: Arc<dyn Files>, log_id: LogId, on_disk: Arc<AtomicU64>) -> Self {
+        Self { shared: Arc::new(Shared { files, log_id, on_disk, kept: Mutex::new(Vec::new()) }) }
     }
 
     /// Keeps `bytes` as the state at `heads.position`, durably, and lets go of all but the newest two. `heads` must
-    /// come from reading the log, or a snapshot and then the log, and so be durable; `Invalid` otherwise.
+    /// come from reading the log, or a snapshot and then the log, and be on the disk, which
+    /// [`LogHandle::settle`](super::LogHandle::settle) sees to where the log itself does not; `Invalid` otherwise.
     /// A failure leaves the earlier snapshots as they were.
     pub fn write(&self, heads: &Heads, bytes: &[u8]) -> Result<(), LogError> {
         let shared = &*self.shared;
         // Pairs with the store after each sync: what it says is on the disk.
-        if heads.position.0 > shared.durable.load(Ordering::Acquire) {
-            return Err(LogError::Invalid { reason: "the snapshot is ahead of what is durable" });
+        if heads.position.0 > shared.on_disk.load(Ordering::Acquire) {
+            return Err(LogError::Invalid { reason: "the snapshot is ahead of what is on the disk" });
         }
         let name = snapshot_name(heads.position);
         let header = encode(heads, shared.log_id, bytes);
