@@ -206,7 +206,10 @@ impl<'a> Reader<'a> {
 
     pub(super) fn decimal(&mut self) -> Read<Decimal> {
         let (mantissa, scale) = (self.i128()?, self.u32()?);
-        Decimal::new(mantissa, scale).ok_or(BytesError::Wrong { what: "a decimal" })
+        // Written in one way only, in lowest terms.
+        Decimal::new(mantissa, scale)
+            .filter(|decimal| (decimal.mantissa(), decimal.scale()) == (mantissa, scale))
+            .ok_or(BytesError::Wrong { what: "a decimal" })
     }
 
     pub(super) fn grid(&mut self) -> Read<Grid> {
@@ -233,5 +236,30 @@ impl<'a> Reader<'a> {
     /// Nothing may be left.
     pub(super) fn finish(self) -> Read<()> {
         if self.0.is_empty() { Ok(()) } else { Err(BytesError::Wrong { what: "the length" }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_is_read_in_the_one_way_it_is_written() {
+        let read = |mantissa: i128, scale: u32| {
+            let mut bytes = Vec::new();
+            Writer(&mut bytes).i128(mantissa);
+            Writer(&mut bytes).u32(scale);
+            Reader(&bytes).decimal()
+        };
+        for (mantissa, scale) in [(0, 0), (5, 1), (-125, 2), (10, 0)] {
+            assert_eq!(read(mantissa, scale), Ok(Decimal::new(mantissa, scale).expect("a decimal")));
+        }
+        for (mantissa, scale) in [(0, 1), (0, u32::MAX), (50, 1), (-1250, 3), (1, 99)] {
+            assert_eq!(
+                read(mantissa, scale),
+                Err(BytesError::Wrong { what: "a decimal" }),
+                "{mantissa} {scale}"
+            );
+        }
     }
 }

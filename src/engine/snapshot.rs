@@ -263,26 +263,28 @@ fn read_bids(input: &mut Reader<'_>, bidder_count: usize, offset: u64) -> Read<B
     if place_count < count || place_count as u64 > offset || (count == 0 && place_count > 0) {
         return Err(BytesError::Wrong { what: "the order of the bids" });
     }
-    let is_known = |index: u32| (index as usize) < count;
-    for (index, amended) in input.list(38, read_amended)? {
-        if !is_known(index) {
-            return Err(BytesError::Wrong { what: "an amendment" });
-        }
-        bids.amended.insert(index, amended);
+    let amendments = input.list(38, read_amended)?;
+    if !are_rising(&amendments, count) {
+        return Err(BytesError::Wrong { what: "an amendment" });
     }
-    for (index, cancelled) in
-        input.list(20, |input| Ok((input.u32()?, Cancelled { at: input.time()?, offset: input.u64()? })))?
-    {
-        if !is_known(index) {
-            return Err(BytesError::Wrong { what: "a cancellation" });
-        }
-        bids.cancelled.insert(index, cancelled);
+    bids.amended.extend(amendments);
+    let cancellations =
+        input.list(20, |input| Ok((input.u32()?, Cancelled { at: input.time()?, offset: input.u64()? })))?;
+    if !are_rising(&cancellations, count) {
+        return Err(BytesError::Wrong { what: "a cancellation" });
     }
+    bids.cancelled.extend(cancellations);
     let are_known = bids.bidders.iter().all(|&bidder| (bidder as usize) < bidder_count);
     if !are_known || !bids.rebuild(place_count) {
         return Err(BytesError::Wrong { what: "a bid" });
     }
     Ok(bids)
+}
+
+/// Whether the entries are of bids that there are, in order and each once.
+fn are_rising<T>(entries: &[(u32, T)], bid_count: usize) -> bool {
+    entries.is_sorted_by(|(before, _), (after, _)| before < after)
+        && entries.last().is_none_or(|(last, _)| (*last as usize) < bid_count)
 }
 
 fn read_amended(input: &mut Reader<'_>) -> Read<(u32, Amended)> {
@@ -362,10 +364,16 @@ fn read_outcome(input: &mut Reader<'_>, bids: &Bids) -> Read<Outcome> {
     let obligations = input.list(28, |input| {
         Ok(Obligation { bidder: input.u32()?, lots: input.lots()?, money: input.money()? })
     })?;
-    let indexes = winners.iter().map(|winner| winner.0).chain(killed.iter().copied());
     let bidder_count = bids.bidders.iter().max().map_or(0, |&last| last + 1);
-    let are_known = indexes.into_iter().all(|index| index < bids.count())
-        && obligations.iter().all(|obligation| obligation.bidder < bidder_count);
+    let mut is_named = vec![false; bids.ids.len()];
+    let mut indexes = winners.iter().map(|winner| winner.0).chain(killed.iter().copied());
+    // A bid has one end.
+    let is_new = |index: u32| match is_named.get_mut(index as usize) {
+        Some(is_named) => !std::mem::replace(is_named, true),
+        None => false,
+    };
+    let are_known =
+        indexes.all(is_new) && obligations.iter().all(|obligation| obligation.bidder < bidder_count);
     if !are_known {
         return Err(BytesError::Wrong { what: "a result" });
     }

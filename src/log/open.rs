@@ -191,7 +191,6 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
         checked_batch_count: walk.batch_count,
         cut: walk.stopped_at,
     };
-    let written = Written { end: recovery.end, unsynced: Vec::new() };
     let shared = Shared {
         files: Arc::clone(&files),
         log_id,
@@ -202,11 +201,10 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
         segments: RwLock::new(walk.segments),
         durable: Arc::new(AtomicU64::new(recovery.end.0)),
         on_disk,
-        written: Mutex::new(written),
+        written: Mutex::new(Written { end: recovery.end, unsynced: Vec::new() }),
         sync_turn: Mutex::new(mark),
         frozen: OnceLock::new(),
     };
-    // Recovery has synced what it found.
     shared.on_disk.store(recovery.end.0, Ordering::Release);
     let archives = files
         .folder(ARCHIVES_FOLDER, Access::Write)
