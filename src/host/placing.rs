@@ -21,10 +21,7 @@ impl Sequencer {
     ) {
         for bid in bids.iter_mut() {
             bid.bid = self.ids.bid();
-            // The record has it, and it keys the hash of the bidders' own names.
-            if self.recording == Recording::Logged || bid.client_bid_id.is_some() {
-                bid.salt = self.ids.salt();
-            }
+            bid.salt = self.ids.salt();
         }
         self.engine.look_ahead(bids.iter().map(|bid| &bid.bid));
         let lacks_space = self.lacks_space_for_bids();
