@@ -2,9 +2,9 @@
 
 use walras::log::testing::{Loss, SimDisk};
 use walras::log::{
-    Batch, BatchReader, Damage, Durability, Epoch, EpochChange, Files, Fresh, Heads, LogError, LogId, Opened,
-    Options, Origin, Position, Space, StreamId, Term, Urgency, backup, backup_on, open, open_on, read_folder,
-    restore, restore_on, salvage, verify, verify_on,
+    Batch, BatchReader, Damage, Durability, Epoch, EpochChange, Files, Fresh, Heads, LogError, LogHandle,
+    LogId, Opened, Options, Origin, Position, Space, StreamId, Term, Urgency, backup, backup_on, open,
+    open_on, read_folder, restore, restore_on, salvage, verify, verify_on,
 };
 
 const TERM: Term = Term(1);
@@ -256,22 +256,29 @@ fn trimming_a_full_disk_makes_room() {
         opened.log.wait(ticket).expect("syncs");
     }
     let handle = opened.log.handle();
-    let mut heads = Heads::start();
     handle.trim(opened.log.end()).expect("nothing breaks");
     assert_eq!(handle.start(), Position::START, "nothing covers what would be trimmed");
-    let mut reader = handle.read(Position::START).expect("held");
-    while let Some(batch) = reader.next().expect("reads") {
-        heads.accept(&batch).expect("the chains hold");
-    }
+    let heads = heads_at(&*handle, handle.durable());
     opened.snapshots.write(&heads, b"state").expect("there is room for it");
     handle.trim(heads.position).expect("nothing breaks");
     assert!(handle.start() > Position::START);
     assert!(matches!(handle.read(Position::START), Err(LogError::Trimmed { .. })));
     append(&mut opened, 20);
-    drop((opened, handle, reader));
+    drop((opened, handle));
     disk.restart(Loss::Everything);
     let opened = open_sim(&disk).expect("opens from the snapshot");
     assert_eq!(opened.snapshots.latest().expect("reads").map(|snapshot| snapshot.heads), Some(heads));
+}
+
+/// The chains at a place of a log that is held from its start on.
+fn heads_at(log: &dyn LogHandle, position: Position) -> Heads {
+    let mut reader = log.read(Position::START).expect("held");
+    let mut heads = Heads::start();
+    while heads.position < position {
+        let batch = reader.next().expect("reads").expect("it is durable");
+        heads.accept(&batch).expect("the chains hold");
+    }
+    heads
 }
 
 /// The segments in a folder.
@@ -297,18 +304,12 @@ fn a_log_trimmed_to_a_segment_just_begun_opens_after_the_power_fails() {
             opened.log.wait(ticket).expect("syncs");
         };
         let handle = opened.log.handle();
-        let mut reader = handle.read(Position::START).expect("held");
-        let mut heads = Heads::start();
-        while heads.position < durable
-            && let Some(batch) = reader.next().expect("reads")
-        {
-            heads.accept(&batch).expect("the chains hold");
-        }
+        let heads = heads_at(&*handle, durable);
         handle.settle().expect("syncs");
         opened.snapshots.write(&heads, b"state").expect("there is room");
         handle.trim(durable).expect("nothing breaks");
         assert_eq!(handle.start(), durable, "{durability:?}: the segments before are gone");
-        drop((opened, handle, reader));
+        drop((opened, handle));
         disk.restart(Loss::Everything);
         let opened = open_on(disk.files(), options, fresh()).expect("opens from the snapshot");
         assert!(opened.log.end() >= durable, "{durability:?}: {:?}", opened.recovery);
@@ -325,16 +326,12 @@ fn without_syncs_a_snapshot_and_the_log_before_it_outlive_the_machine() {
         let mut opened = open_on(disk.files(), options, fresh()).expect("opens");
         append(&mut opened, 40 + seed % 20);
         let handle = opened.log.handle();
-        let mut reader = handle.read(Position::START).expect("held");
-        let mut heads = Heads::start();
-        while let Some(batch) = reader.next().expect("reads") {
-            heads.accept(&batch).expect("the chains hold");
-        }
+        let heads = heads_at(&*handle, handle.durable());
         handle.settle().expect("syncs");
         opened.snapshots.write(&heads, b"state").expect("there is room");
         handle.trim(Position(heads.position.0 / 2)).expect("nothing breaks");
         append(&mut opened, seed % 30);
-        drop((opened, handle, reader));
+        drop((opened, handle));
         disk.restart(if seed == 0 { Loss::Everything } else { Loss::Lottery(seed) });
         let again = Fresh { epoch: epoch("second"), ..fresh() };
         let opened = open_on(disk.files(), options, again).expect("opens");

@@ -1,8 +1,8 @@
 //! The bids of one auction, column by column, in the order they were accepted.
 //!
 //! A bid is its index here, for good: nothing is ever removed, so repetitions are
-//! recognised for the auction's life. The ordinary bid costs some 80 bytes; what only
-//! few bids have (an amendment, a cancellation) stands in tables beside the columns.
+//! recognised for the auction's life. The ordinary bid costs some 75 bytes, 16 more where
+//! its bidder named it; what only few bids have (an amendment, a cancellation) stands in tables beside the columns.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;

@@ -85,9 +85,9 @@ impl Engine {
             return Err(Rejection::InvalidBid { field: "bid_id", why: "it names another bid" });
         }
         let auction = &mut self.auctions[slot.0 as usize];
-        let ended_at = auction.ends_at;
+        let ends_at = auction.ends_at;
         let index = auction.enter(bidder, wish, turn)?;
-        let is_extended = auction.ends_at != ended_at;
+        let is_extended = auction.ends_at != ends_at;
         self.bid_places.insert(&wish.bid, BidPlace { slot, index });
         if is_extended {
             self.reschedule(slot);

@@ -88,7 +88,7 @@ impl Ids for RandomIds {
 }
 
 /// Bids that come one after another and share the first byte of their ids: the engine keeps together what has it in common, so a
-/// bid is entered where the one before it was. The other 114 bits stay random.
+/// bid is entered near the one before it. The other 114 bits stay random.
 #[derive(Debug, Default)]
 struct Run {
     first_byte: u8,

@@ -20,8 +20,7 @@ impl Sequencer {
         mut tell: impl FnMut(&Engine, usize, Result<PlacedBid, Refused>),
     ) {
         for bid in bids.iter_mut() {
-            bid.bid = self.ids.bid();
-            bid.salt = self.ids.salt();
+            (bid.bid, bid.salt) = self.name_bid();
         }
         self.engine.look_ahead(bids.iter().map(|bid| &bid.bid));
         let lacks_space = self.lacks_space_for_bids();

@@ -27,7 +27,7 @@ use super::states::{Publishing, STATE_INTERVAL_US};
 use super::subscribe::CatchUps;
 use super::turns::Refused;
 use crate::engine::{
-    Answer, AuctionId, AuctionSlot, Command, Engine, Event, Fact, Party, Rejection, SubmitBid,
+    Answer, AuctionId, AuctionSlot, BidId, Command, Engine, Event, Fact, Party, Rejection, SubmitBid,
 };
 use crate::log::{Hash, StreamId};
 use crate::units::TimeUs;
@@ -357,9 +357,14 @@ impl Sequencer {
         outcome.map(|bids| Answer::CancelledAll { bids, more: false })
     }
 
-    pub(super) fn fill_in_bid(&mut self, bid: &mut SubmitBid) {
-        bid.bid = self.ids.bid();
-        bid.salt = self.ids.salt();
+    /// A bid's id and salt, in this order: what a seed gives hangs on it.
+    pub(super) fn name_bid(&mut self) -> (BidId, [u8; 16]) {
+        let bid = self.ids.bid();
+        (bid, self.ids.salt())
+    }
+
+    fn fill_in_bid(&mut self, bid: &mut SubmitBid) {
+        (bid.bid, bid.salt) = self.name_bid();
     }
 
     pub(super) fn fill_in(&mut self, command: &mut Command) {

@@ -199,7 +199,7 @@ pub fn open_on(files: Arc<dyn Files>, options: Options, fresh: Fresh) -> Result<
         pool,
         snapshots: snapshots.clone(),
         segments: RwLock::new(walk.segments),
-        durable: Arc::new(AtomicU64::new(recovery.end.0)),
+        durable: AtomicU64::new(recovery.end.0),
         on_disk,
         written: Mutex::new(Written { end: recovery.end, unsynced: Vec::new() }),
         sync_turn: Mutex::new(mark),

@@ -29,7 +29,7 @@ pub(super) struct Shared {
     /// In order; the last one is being written. Never empty.
     pub segments: RwLock<Vec<Arc<Segment>>>,
     /// As durable as promised; readers go up to here.
-    pub durable: Arc<AtomicU64>,
+    pub durable: AtomicU64,
     /// On the disk, whatever was promised.
     pub on_disk: Arc<AtomicU64>,
     pub written: Mutex<Written>,
@@ -80,10 +80,12 @@ impl Shared {
         // In turn, since the system tells only one of two that a sync has failed.
         let _turn = self.sync_turn.lock();
         self.check_alive()?;
-        segment
-            .file
-            .sync()
-            .map_err(|error| self.freeze(LogError::io(format!("syncing {}", segment.name), error)))
+        self.sync_segment(segment)
+    }
+
+    fn sync_segment(&self, segment: &Segment) -> Result<(), LogError> {
+        let failed = |error| self.freeze(LogError::io(format!("syncing {}", segment.name), error));
+        segment.file.sync().map_err(failed)
     }
 
     fn sync_in_turn(&self, mark: &DurableMark) -> Result<Position, LogError> {
@@ -92,12 +94,7 @@ impl Shared {
             let mut written = self.written.lock();
             (written.end, std::mem::take(&mut written.unsynced))
         };
-        for segment in segments {
-            segment
-                .file
-                .sync()
-                .map_err(|error| self.freeze(LogError::io(format!("syncing {}", segment.name), error)))?;
-        }
+        segments.iter().try_for_each(|segment| self.sync_segment(segment))?;
         // Only whoever has the turn stores this, so it never goes back.
         self.on_disk.store(end.0, Ordering::Release);
         self.publish(end);

@@ -1,5 +1,5 @@
-//! Listening: one port, one listening socket for each shard, so that the kernel
-//! spreads connections over the shards without a lock or a thread in between.
+//! Listening: one port, one listening socket for each shard's entrance, so that the kernel
+//! spreads connections over the shards without a lock, and no one thread lets all of them in.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};

@@ -52,7 +52,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "shards",
-        about: "Threads that own sockets; 0 means one per core.",
+        about: "Threads that own sockets, each with one beside it that lets connections in; 0 means one per core.",
         slot: Slot::Count(|c| &mut c.shards, 0, 256),
     },
     Key {

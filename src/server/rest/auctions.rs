@@ -30,7 +30,7 @@ pub(super) async fn create(
     let identity = caller.need(Permissions::OPERATE)?;
     let idempotency_key = idempotency_key(&headers)?;
     let defaults = LiveDefaults { seller: identity.party.clone() };
-    // Terms may be large and their supply costly to check: not on the shard.
+    // Terms may be large and their supply costly to check: not at the entrance.
     let terms =
         tokio::task::spawn_blocking(move || parse_live(&body, &defaults)).await.map_err(|_| internal())??;
     if let Some(asked) = terms.auction_id {

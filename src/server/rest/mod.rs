@@ -2,7 +2,7 @@
 //!
 //! Every call takes the way of a WebSocket message: the same tokens, the same
 //! permissions, the same requests to the host, the same bodies and codes. Handlers
-//! run on the shards, so they wait for the host without blocking and read large
+//! run at the entrances, beside handshakes, so they wait for the host without blocking and read large
 //! bodies on the blocking pool.
 
 mod answer;
