@@ -56,7 +56,9 @@ impl Pair {
             Command::SubmitBid(bid) => {
                 events.retain(|event| !matches!(event.fact, Fact::BidAccepted(_)));
                 let placed = self.counting.place(&bid.wish(), now, Acceptances::Counted, &mut told);
-                placed.map(|placed| Answer::Bid(self.counting.accepted(placed)))
+                placed
+                    .map(|placed| Answer::Bid(self.counting.accepted(placed)))
+                    .map_err(|rejection| *rejection)
             }
             other => self.counting.apply(other, now, &mut told),
         };

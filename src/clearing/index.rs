@@ -122,6 +122,13 @@ impl DemandIndex {
         Ok(())
     }
 
+    /// Whether a bid at this price may come or go and change nothing at [`lo`](Self::lo) or above, nor make the sale
+    /// short: `lo` is above it, and so not the lowest price of all.
+    #[inline]
+    pub fn is_below_lo(&self, price: Option<PriceTicks>) -> bool {
+        price.is_some_and(|price| price < self.lo())
+    }
+
     /// Takes one bid's demand away; the price is current afterwards.
     pub fn remove(&mut self, demand: Demand) -> Result<(), DemandError> {
         let key = self.key_of(demand)?;
@@ -201,7 +208,7 @@ impl DemandIndex {
     }
 
     /// Everything that can be said about the sale if it ended now.
-    #[inline]
+    #[inline(always)]
     pub fn quote(&self) -> Quote {
         self.view().quote(self.lo)
     }

@@ -174,7 +174,8 @@ impl View<'_> {
     }
 
     /// Everything that follows from `lo`.
-    #[inline]
+    // Inlined: a quote is long, and is made where it goes instead of copied there.
+    #[inline(always)]
     pub fn quote(&self, lo: Level) -> Quote {
         let is_short = !self.at_lowest.is_reached_by(self.total().into());
         let pricing = &self.index.pricing;

@@ -33,17 +33,15 @@ pub(super) struct Wanted {
     pub(super) is_phantom: bool,
 }
 
-/// A bid to be entered.
-pub(super) struct NewBid {
+/// What a bidder hears of a bid that is accepted, for good.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Acceptance {
     pub(super) id: BidId,
-    pub(super) bidder: u32,
-    pub(super) wanted: Wanted,
-    pub(super) client_id: Option<Arc<str>>,
     pub(super) at: TimeUs,
+    /// The event that it is.
     pub(super) offset: u64,
-    /// The indicative price after it, and where it stood.
+    /// The indicative price after it.
     pub(super) current_price: PriceTicks,
-    pub(super) standing: Standing,
 }
 
 /// What the last amendment of a bid left, and what the bid was before the first.
@@ -68,7 +66,7 @@ pub(super) struct Cancelled {
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bids {
-    pub(super) ids: Column<BidId>,
+    pub(super) accepted: Column<Acceptance>,
     pub(super) bidders: Column<u32>,
     pub(super) quantities: Column<QuantityLots>,
     /// 0 for a price taker.
@@ -76,9 +74,6 @@ pub(super) struct Bids {
     pub(super) flags: Column<u8>,
     /// Time priority: the bid's place in `by_priority`.
     pub(super) priorities: Column<u32>,
-    pub(super) times: Column<TimeUs>,
-    pub(super) offsets: Column<u64>,
-    pub(super) first_current_prices: Column<PriceTicks>,
     /// As far as the last bid that has one.
     client_ids: Column<Option<Arc<str>>>,
     /// The bidder's next bid, or [`NONE`].
@@ -95,31 +90,35 @@ pub(super) const NONE: u32 = u32::MAX;
 
 impl Bids {
     pub(super) fn count(&self) -> u32 {
-        self.ids.len() as u32
+        self.accepted.len() as u32
     }
 
-    /// Enters a bid behind all others and returns its index.
-    pub(super) fn push(&mut self, bid: NewBid) -> u32 {
+    /// Enters a bid behind all others, with where it stood and its bidder's name for it, and returns its index.
+    pub(super) fn push(
+        &mut self,
+        bidder: u32,
+        wanted: Wanted,
+        accepted: Acceptance,
+        standing: Standing,
+        client_id: Option<&Arc<str>>,
+    ) -> u32 {
         let index = self.count();
-        let Wanted { quantity, price, is_marginal, is_phantom } = bid.wanted;
-        let mut flags = (bid.standing as u8) << STANDING_SHIFT;
+        let Wanted { quantity, price, is_marginal, is_phantom } = wanted;
+        let mut flags = (standing as u8) << STANDING_SHIFT;
         for (is_set, flag) in [(price.is_none(), PRICE_TAKER), (is_marginal, MARGINAL), (is_phantom, PHANTOM)]
         {
             flags |= if is_set { flag } else { 0 };
         }
-        self.ids.push(bid.id);
-        self.bidders.push(bid.bidder);
+        self.accepted.push(accepted);
+        self.bidders.push(bidder);
         self.quantities.push(quantity);
         self.prices.push(price.unwrap_or_default());
         self.flags.push(flags);
         self.priorities.push(self.by_priority.len() as u32);
-        self.times.push(bid.at);
-        self.offsets.push(bid.offset);
-        self.first_current_prices.push(bid.current_price);
-        if let Some(client_id) = &bid.client_id {
-            self.by_client_id.insert(bid.bidder, client_id, index);
+        if let Some(client_id) = client_id {
+            self.by_client_id.insert(bidder, client_id, index);
+            self.push_client_id(index, client_id.clone());
         }
-        self.push_client_id(index, bid.client_id);
         self.next_of_bidder.push(NONE);
         self.by_priority.push(index);
         index
@@ -131,7 +130,7 @@ impl Bids {
         if self.priorities.iter().any(|&place| place as usize >= place_count) {
             return false;
         }
-        self.next_of_bidder = Column::filled(NONE, self.ids.len());
+        self.next_of_bidder = Column::filled(NONE, self.accepted.len());
         // A place that no bid has any more may name any bid: that bid's own place is another.
         self.by_priority = Column::filled(0, place_count);
         for (&place, index) in self.priorities.iter().zip(0..) {
@@ -158,13 +157,11 @@ impl Bids {
     }
 
     /// Notes the name of a bid behind all that have one.
-    pub(super) fn push_client_id(&mut self, index: u32, client_id: Option<Arc<str>>) {
-        if client_id.is_some() {
-            while self.client_ids.len() < index as usize {
-                self.client_ids.push(None);
-            }
-            self.client_ids.push(client_id);
+    pub(super) fn push_client_id(&mut self, index: u32, client_id: Arc<str>) {
+        while self.client_ids.len() < index as usize {
+            self.client_ids.push(None);
         }
+        self.client_ids.push(Some(client_id));
     }
 
     fn has_name(&self, index: u32, bidder: u32, client_id: &str) -> bool {

@@ -13,49 +13,53 @@ const CHUNK: usize = 1 << CHUNK_BITS;
 /// See the module.
 #[derive(Debug, Clone)]
 pub(super) struct Column<T> {
-    /// All full but the last, none empty.
-    chunks: Vec<Vec<T>>,
+    full: Vec<Vec<T>>,
+    /// The chunk behind them, at hand for what is pushed: empty only in an empty column.
+    last: Vec<T>,
 }
 
 impl<T> Default for Column<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new() }
+        Self { full: Vec::new(), last: Vec::new() }
     }
 }
 
 impl<T> Column<T> {
     pub(super) fn len(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+        self.full.len() * CHUNK + self.last.len()
     }
 
     #[inline]
     pub(super) fn push(&mut self, value: T) {
-        match self.chunks.last_mut() {
-            Some(last) if last.len() < CHUNK => last.push(value),
-            _ => self.push_chunk(value),
+        if self.last.len() == CHUNK {
+            self.begin_chunk();
         }
+        self.last.push(value);
     }
 
     #[cold]
-    fn push_chunk(&mut self, value: T) {
-        let mut chunk = if self.chunks.is_empty() { Vec::new() } else { Vec::with_capacity(CHUNK) };
-        chunk.push(value);
-        self.chunks.push(chunk);
+    fn begin_chunk(&mut self) {
+        self.full.push(std::mem::replace(&mut self.last, Vec::with_capacity(CHUNK)));
     }
 
     #[inline]
     pub(super) fn get(&self, place: usize) -> Option<&T> {
-        self.chunks.get(place >> CHUNK_BITS)?.get(place & (CHUNK - 1))
+        let (chunk, place) = (place >> CHUNK_BITS, place & (CHUNK - 1));
+        match self.full.get(chunk) {
+            Some(full) => full.get(place),
+            None if chunk == self.full.len() => self.last.get(place),
+            None => None,
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks.iter().flatten()
+        self.iter_from(0)
     }
 
     /// The values from a place on.
     pub(super) fn iter_from(&self, start: usize) -> impl Iterator<Item = &T> {
         let (chunk, place) = (start >> CHUNK_BITS, start & (CHUNK - 1));
-        let mut chunks = self.chunks.iter().skip(chunk);
+        let mut chunks = self.full.iter().chain(std::iter::once(&self.last)).skip(chunk);
         let first = chunks.next().and_then(|chunk| chunk.get(place..)).unwrap_or_default();
         first.iter().chain(chunks.flatten())
     }
@@ -65,7 +69,9 @@ impl<T: Clone> Column<T> {
     /// So many times the same value.
     pub(super) fn filled(value: T, count: usize) -> Self {
         let starts = (0..count).step_by(CHUNK);
-        Self { chunks: starts.map(|start| vec![value.clone(); CHUNK.min(count - start)]).collect() }
+        let mut full: Vec<_> = starts.map(|start| vec![value.clone(); CHUNK.min(count - start)]).collect();
+        let last = full.pop().unwrap_or_default();
+        Self { full, last }
     }
 }
 
@@ -74,14 +80,16 @@ impl<T> Index<usize> for Column<T> {
 
     #[inline]
     fn index(&self, place: usize) -> &T {
-        &self.chunks[place >> CHUNK_BITS][place & (CHUNK - 1)]
+        self.get(place).expect("a place in the column")
     }
 }
 
 impl<T> IndexMut<usize> for Column<T> {
     #[inline]
     fn index_mut(&mut self, place: usize) -> &mut T {
-        &mut self.chunks[place >> CHUNK_BITS][place & (CHUNK - 1)]
+        let (chunk, place) = (place >> CHUNK_BITS, place & (CHUNK - 1));
+        let chunk = if chunk == self.full.len() { &mut self.last } else { &mut self.full[chunk] };
+        &mut chunk[place]
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::ids::{AuctionId, BidId, Party, SettlementId};
+use super::ids::{AuctionId, AuctionSlot, BidId, Party, SettlementId};
 use super::terms::Terms;
 use crate::units::{PriceTicks, QuantityLots};
 
@@ -143,6 +143,13 @@ pub struct SubmitBid {
     pub received_at_us: i64,
 }
 
+/// A party's number in one auction, for good. Good for the engine that gave it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BidderPlace {
+    pub(super) slot: AuctionSlot,
+    pub(super) number: u32,
+}
+
 /// A bid to be placed: a [`SubmitBid`], borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BidWish<'a> {
@@ -150,8 +157,9 @@ pub struct BidWish<'a> {
     pub auction: AuctionId,
     /// Whose bid.
     pub party: &'a Party,
-    /// The party's number in this auction, if [`Engine::bidder_of`](super::Engine::bidder_of) has told it: spares looking it up.
-    pub bidder: Option<u32>,
+    /// Where that is, if [`Engine::bidder_of`](super::Engine::bidder_of) has told it of another bid of this party in this
+    /// auction: spares looking both up.
+    pub bidder: Option<BidderPlace>,
     /// Id for the bid if it is accepted.
     pub bid: BidId,
     /// Random bytes committed with the bid.

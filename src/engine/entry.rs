@@ -6,8 +6,8 @@
 
 use super::answer::{AcceptedBid, Answer, Rejection};
 use super::auction::{Acceptances, Auction, Turn, demand};
-use super::bids::{Cancelled, NewBid, Wanted};
-use super::command::{AmendBid, BidRef, BidWish, CancelBid, SubmitBid};
+use super::bids::{Acceptance, Cancelled, Wanted};
+use super::command::{AmendBid, BidRef, BidWish, BidderPlace, CancelBid, SubmitBid};
 use super::event::{Event, Fact};
 use super::ids::{AuctionId, AuctionSlot, BidId, Party};
 use super::machine::Engine;
@@ -17,11 +17,26 @@ use crate::limits::{CANCEL_ALL_BIDS_MAX, PRICE_TICKS_MAX, QUANTITY_LOTS_MAX};
 use crate::units::TimeUs;
 
 /// Where a bid stands that was placed, and whether that was before. Good for the engine that gave it out.
+// One word, so that what becomes of a bid stays in registers: the slot, the mark of a repetition, the index.
 #[derive(Debug, Clone, Copy)]
-pub struct PlacedBid {
-    slot: AuctionSlot,
-    index: u32,
-    duplicate: bool,
+pub struct PlacedBid(u64);
+
+impl PlacedBid {
+    fn new(slot: AuctionSlot, index: u32, is_repeated: bool) -> Self {
+        Self(u64::from(slot.0) << 33 | u64::from(is_repeated) << 32 | u64::from(index))
+    }
+
+    fn slot(self) -> AuctionSlot {
+        AuctionSlot((self.0 >> 33) as u32)
+    }
+
+    fn index(self) -> u32 {
+        self.0 as u32
+    }
+
+    fn is_repeated(self) -> bool {
+        self.0 >> 32 & 1 != 0
+    }
 }
 
 /// Most places in time that the bids of one auction ever take: amendments may take new ones.
@@ -36,23 +51,24 @@ impl Engine {
         now: TimeUs,
         acceptances: Acceptances,
         events: &mut Vec<Event>,
-    ) -> Result<PlacedBid, Rejection> {
+    ) -> Result<PlacedBid, Box<Rejection>> {
         self.submit(wish, &mut Turn { now, events, acceptances })
     }
 
     /// The id of a bid that was placed.
     pub fn placed_id(&self, placed: PlacedBid) -> BidId {
-        self.at(placed.slot).bids.ids[placed.index as usize]
+        self.at(placed.slot()).bids.accepted[placed.index() as usize].id
     }
 
     /// The event of the acceptance of a bid that was placed.
     pub fn placed_offset(&self, placed: PlacedBid) -> u64 {
-        self.at(placed.slot).bids.offsets[placed.index as usize]
+        self.at(placed.slot()).bids.accepted[placed.index() as usize].offset
     }
 
-    /// The number that the bidder of a bid that was placed has in its auction, for good.
-    pub fn bidder_of(&self, placed: PlacedBid) -> u32 {
-        self.at(placed.slot).bids.bidders[placed.index as usize]
+    /// Whose a bid is that was placed.
+    pub fn bidder_of(&self, placed: PlacedBid) -> BidderPlace {
+        let slot = placed.slot();
+        BidderPlace { slot, number: self.at(slot).bids.bidders[placed.index() as usize] }
     }
 
     /// Says which bids are placed next, which lets them be placed faster and changes nothing.
@@ -60,39 +76,48 @@ impl Engine {
         self.bid_places.look_ahead(bids);
     }
 
-    pub(super) fn submit(&mut self, wish: &BidWish<'_>, turn: &mut Turn<'_>) -> Result<PlacedBid, Rejection> {
-        let slot = self.slot_of(wish.auction)?;
+    // A refusal is boxed for the same reason for which a placed bid is one word.
+    pub(super) fn submit(
+        &mut self,
+        wish: &BidWish<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<PlacedBid, Box<Rejection>> {
+        let slot = wish.bidder.map_or_else(|| self.slot_of(wish.auction), |bidder| Ok(bidder.slot))?;
         let bids_max = self.limits.bids_per_auction_max;
         let auction = &self.auctions[slot.0 as usize];
-        let bidder = wish.bidder.or_else(|| auction.bidders.find(wish.party));
+        debug_assert_eq!(auction.id, wish.auction, "another auction's place");
+        let bidder =
+            wish.bidder.map_or_else(|| auction.bidders.find(wish.party), |bidder| Some(bidder.number));
         debug_assert_eq!(bidder, auction.bidders.find(wish.party), "another party's number");
         let known = auction.known(bidder, wish);
         if let Some(index) = known
             && auction.bids.wanted_first(index) == wish.wanted()
         {
-            return Ok(PlacedBid { slot, index, duplicate: true });
+            return Ok(PlacedBid::new(slot, index, true));
         }
         auction.judge_bid(bidder, wish, turn)?;
         if let (Some(index), Some(client_bid_id)) = (known, wish.client_bid_id) {
-            let bid = auction.bids.ids[index as usize];
-            return Err(Rejection::DuplicateBidId { client_bid_id: client_bid_id.clone(), bid });
+            let bid = auction.bids.accepted[index as usize].id;
+            return Err(Rejection::DuplicateBidId { client_bid_id: client_bid_id.clone(), bid }.into());
         }
         if auction.bids.count() >= bids_max {
             let max = u64::from(bids_max);
-            return Err(Rejection::CapacityReached { what: "the number of the auction's bids", max });
+            return Err(Rejection::CapacityReached { what: "the number of the auction's bids", max }.into());
         }
-        if self.place_of(&wish.bid).is_some() {
-            return Err(Rejection::InvalidBid { field: "bid_id", why: "it names another bid" });
-        }
+        let auctions = &self.auctions;
+        let vacancy = self
+            .bid_places
+            .vacancy(&wish.bid, |place| is_of(auctions, place, &wish.bid))
+            .ok_or(Rejection::InvalidBid { field: "bid_id", why: "it names another bid" })?;
         let auction = &mut self.auctions[slot.0 as usize];
         let ends_at = auction.ends_at;
         let index = auction.enter(bidder, wish, turn)?;
         let is_extended = auction.ends_at != ends_at;
-        self.bid_places.insert(&wish.bid, BidPlace { slot, index });
+        self.bid_places.fill(vacancy, BidPlace { slot, index });
         if is_extended {
             self.reschedule(slot);
         }
-        Ok(PlacedBid { slot, index, duplicate: false })
+        Ok(PlacedBid::new(slot, index, false))
     }
 
     /// Each bid is judged on its own, in order; only an auction that does not exist refuses them all.
@@ -105,15 +130,18 @@ impl Engine {
             self.slot_of(first.auction)?;
         }
         self.look_ahead(wishes.iter().map(|wish| &wish.bid));
-        let submit = |wish: &SubmitBid| self.submit(&wish.wish(), turn).map(|placed| self.accepted(placed));
+        let submit = |wish: &SubmitBid| {
+            let placed = self.submit(&wish.wish(), turn).map_err(|rejection| *rejection)?;
+            Ok(self.accepted(placed))
+        };
         Ok(Answer::Bids(wishes.iter().map(submit).collect()))
     }
 
     /// The answer to a bid that was placed, now or before.
     // Inlined: see `Auction::tell`.
     #[inline(always)]
-    pub fn accepted(&self, PlacedBid { slot, index, duplicate }: PlacedBid) -> AcceptedBid {
-        self.auctions[slot.0 as usize].accepted(index, duplicate)
+    pub fn accepted(&self, placed: PlacedBid) -> AcceptedBid {
+        self.auctions[placed.slot().0 as usize].accepted(placed.index(), placed.is_repeated())
     }
 
     pub(super) fn cancel(&mut self, wish: &CancelBid, turn: &mut Turn<'_>) -> Result<Answer, Rejection> {
@@ -128,7 +156,7 @@ impl Engine {
         let Cancelled { at, offset } = auction.bids.cancelled[&index];
         let answer = Answer::Cancelled {
             auction: auction.id,
-            bid: auction.bids.ids[index as usize],
+            bid: auction.bids.accepted[index as usize].id,
             client_bid_id: auction.bids.client_id(index).cloned(),
             cancelled_at: at,
             offset,
@@ -171,7 +199,7 @@ impl Engine {
             for index in chosen {
                 // An extension that an earlier one brought about may have unlocked, never locked.
                 auction.take_back(index, turn);
-                bids.push(auction.bids.ids[index as usize]);
+                bids.push(auction.bids.accepted[index as usize].id);
             }
             self.reschedule(AuctionSlot(slot));
         }
@@ -213,9 +241,7 @@ impl Engine {
 
     /// Where the bid of this id is.
     pub(super) fn place_of(&self, bid: &BidId) -> Option<BidPlace> {
-        let is_it =
-            |place: BidPlace| self.auctions[place.slot.0 as usize].bids.ids[place.index as usize] == *bid;
-        self.bid_places.find(bid, is_it)
+        self.bid_places.find(bid, |place| is_of(&self.auctions, place, bid))
     }
 
     /// Finds a bid by either of its names; a foreign one is as unknown as none.
@@ -300,24 +326,23 @@ impl Auction {
     ) -> Result<u32, Rejection> {
         let wanted = wish.wanted();
         let index = self.index.as_mut().expect("a running auction has its index");
+        // With no sale the quote stands at the lowest price, and nobody bids below that.
+        let is_below_quote =
+            index.is_below_lo(wanted.price) && wanted.price.is_some_and(|price| price < self.quote.price);
         index.add(demand(wanted)).map_err(not_taken)?;
         let price_before = self.quote.price;
-        self.requote();
+        if !is_below_quote {
+            self.requote();
+        }
         self.totals.count(wanted);
         let bidder = bidder.unwrap_or_else(|| self.bidders.number(wish.party));
         self.bids.by_client_id.offer_seed(wish.salt);
-        let index = self.bids.push(NewBid {
-            id: wish.bid,
-            bidder,
-            wanted,
-            client_id: wish.client_bid_id.cloned(),
-            at: turn.now,
-            offset: self.offset + 1,
-            current_price: self.quote.price,
-            standing: self.standing(wanted.price),
-        });
+        let standing = self.standing(wanted.price);
+        let (at, offset, current_price) = (turn.now, self.offset + 1, self.quote.price);
+        let accepted = Acceptance { id: wish.bid, at, offset, current_price };
+        let index = self.bids.push(bidder, wanted, accepted, standing, wish.client_bid_id);
         self.bidders.add(bidder, index, &mut self.bids);
-        let offset = match turn.acceptances {
+        let told = match turn.acceptances {
             Acceptances::Told => {
                 let fact = self.fact(index);
                 self.tell(turn, Fact::BidAccepted(fact))
@@ -327,7 +352,7 @@ impl Auction {
                 self.offset
             }
         };
-        assert_eq!(offset, self.bids.offsets[index as usize], "a bid knows the event of its acceptance");
+        assert_eq!(told, offset, "a bid knows the event of its acceptance");
         self.extend_if_moved(turn, price_before);
         Ok(index)
     }
@@ -343,7 +368,7 @@ impl Auction {
         let bidder = self.bids.bidders[index as usize];
         self.bidders.remove(bidder, index);
         let fact = Fact::BidCancelled {
-            bid: self.bids.ids[index as usize],
+            bid: self.bids.accepted[index as usize].id,
             party: self.bidders.of(bidder).key,
             client_bid_id: self.bids.client_id(index).cloned(),
             shown: self.bids.shown(index),
@@ -376,10 +401,19 @@ impl Auction {
     fn amended(&self, index: u32) -> Answer {
         let (offset, at, priority_kept) = match self.bids.amended.get(&index) {
             Some(last) => (last.offset, last.at, last.priority_kept),
-            None => (self.bids.offsets[index as usize], self.bids.times[index as usize], true),
+            None => {
+                let accepted = &self.bids.accepted[index as usize];
+                (accepted.offset, accepted.at, true)
+            }
         };
         Answer::Amended { auction: self.id, bid: self.fact(index), priority_kept, offset, at }
     }
+}
+
+/// Whether a place is the bid's of this id.
+#[inline]
+fn is_of(auctions: &[Auction], place: BidPlace, bid: &BidId) -> bool {
+    auctions[place.slot.0 as usize].bids.accepted[place.index as usize].id == *bid
 }
 
 impl BidWish<'_> {

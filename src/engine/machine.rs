@@ -71,7 +71,7 @@ impl Engine {
         match command {
             Command::CreateAuction(wish) => self.create(wish, turn),
             Command::SubmitBid(wish) => {
-                let placed = self.submit(&wish.wish(), turn)?;
+                let placed = self.submit(&wish.wish(), turn).map_err(|rejection| *rejection)?;
                 Ok(Answer::Bid(self.accepted(placed)))
             }
             Command::SubmitBids(wishes) => self.submit_all(wishes, turn),

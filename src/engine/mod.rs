@@ -40,7 +40,7 @@ pub use auction::Acceptances;
 pub use book::BookEntry;
 pub use bytes::BytesError;
 pub use command::{
-    AffirmSettlement, AmendBid, BidRef, BidWish, CancelBid, CloseReason, Command, CreateAuction,
+    AffirmSettlement, AmendBid, BidRef, BidWish, BidderPlace, CancelBid, CloseReason, Command, CreateAuction,
     ReportSettlement, SettlementStep, SubmitBid,
 };
 pub use entry::PlacedBid;

@@ -17,6 +17,14 @@ pub(super) struct BidPlace {
     pub(super) index: u32,
 }
 
+/// Where a bid is to be entered.
+#[derive(Debug)]
+pub(super) struct Vacancy {
+    table: usize,
+    bucket: usize,
+    hash: u32,
+}
+
 /// See the module. Only ever looked up, so no order shows.
 #[derive(Debug, Clone)]
 pub(super) struct BidPlaces {
@@ -33,13 +41,31 @@ impl BidPlaces {
     /// The place that is the bid's, as `is_it` says of those that may be.
     pub(super) fn find(&self, bid: &BidId, is_it: impl Fn(BidPlace) -> bool) -> Option<BidPlace> {
         let (table, hash) = hash(bid);
-        self.tables[table].find(hash, is_it)
+        self.tables[table].search(hash, is_it).0
+    }
+
+    /// Where a bid is to be entered that is not there, as `is_it` says of those that may be it; `None` if it is.
+    #[inline]
+    pub(super) fn vacancy(&mut self, bid: &BidId, is_it: impl Fn(BidPlace) -> bool) -> Option<Vacancy> {
+        let (table, hash) = hash(bid);
+        self.tables[table].make_room();
+        let (found, bucket) = self.tables[table].search(hash, is_it);
+        if found.is_some() { None } else { Some(Vacancy { table, bucket: bucket?, hash }) }
+    }
+
+    /// Enters a bid at its vacancy, which nothing was entered since.
+    #[inline]
+    pub(super) fn fill(&mut self, vacancy: Vacancy, place: BidPlace) {
+        let table = &mut self.tables[vacancy.table];
+        table.buckets[vacancy.bucket].push(vacancy.hash, place);
+        table.count += 1;
     }
 
     /// Enters a bid that is not there.
     pub(super) fn insert(&mut self, bid: &BidId, place: BidPlace) {
-        let (table, hash) = hash(bid);
-        self.tables[table].insert(hash, place);
+        if let Some(vacancy) = self.vacancy(bid, |_| false) {
+            self.fill(vacancy, place);
+        }
     }
 
     /// Has the lines fetched where these will be looked for and entered, all at once: one after another, each would be
@@ -85,32 +111,34 @@ struct Bucket {
 const _: () = assert!(size_of::<Bucket>() == 64, "a line of the cache");
 
 impl Table {
-    fn find(&self, hash: u32, is_it: impl Fn(BidPlace) -> bool) -> Option<BidPlace> {
+    /// The entry that is looked for, or else the bucket where it would be; neither in a table without buckets.
+    #[inline]
+    fn search(&self, hash: u32, is_it: impl Fn(BidPlace) -> bool) -> (Option<BidPlace>, Option<usize>) {
         let mut at = self.home(hash);
         loop {
-            let bucket = self.buckets.get(at)?;
+            let Some(bucket) = self.buckets.get(at) else { return (None, None) };
             let mut hits = bucket.hits(hash);
             while hits != 0 {
                 let place = bucket.at(hits.trailing_zeros() as usize);
                 if is_it(place) {
-                    return Some(place);
+                    return (Some(place), None);
                 }
                 hits &= hits - 1;
             }
             if !bucket.is_full() {
-                return None;
+                return (None, Some(at));
             }
             at = self.after(at);
         }
     }
 
-    fn insert(&mut self, hash: u32, place: BidPlace) {
+    /// Makes sure of a free bucket, for one more.
+    #[inline]
+    fn make_room(&mut self) {
         // A quarter is left free.
         if self.count >= self.buckets.len() * BUCKET / 4 * 3 {
             self.grow();
         }
-        self.put(hash, place);
-        self.count += 1;
     }
 
     fn put(&mut self, hash: u32, place: BidPlace) {

@@ -17,7 +17,7 @@ use super::status::{Fault, WALRAS_BAD_ARGUMENT, WALRAS_OK};
 use super::types::{WALRAS_BID_MARGINAL, WALRAS_BID_PHANTOM, WALRAS_NO_PRICE, walras_id, walras_int128};
 use crate::engine::{
     AcceptedBid, AmendBid, Answer, AuctionId, BidId, BidRef, BidStatus, BidWish, CancelBid, Command,
-    Imagined, Party, PlacedBid, Standing,
+    Imagined, Party, Standing,
 };
 use crate::host::{Refused, Turn};
 use crate::limits::CLIENT_BID_ID_BYTES_MAX;
@@ -89,7 +89,7 @@ pub(super) fn submit(
         let mut bid = wished(auction.auction(), &bidder, wish, client_bid_id.as_ref(), turn.now().0);
         let mut told = None;
         turn.place_all(std::slice::from_mut(&mut bid), |engine, _, placed| {
-            told = Some(placed.map(|placed| receipt(&engine.accepted(placed))).map_err(refused));
+            told = Some(placed.map(|placed| receipt(&engine.accepted(placed))).map_err(|why| refused(*why)));
         });
         told.unwrap_or_else(|| Err(other_answer()))
     })?
@@ -249,11 +249,15 @@ pub(super) fn submit_many(
                 let mut bids: Vec<BidWish<'_>> = indexes.clone().map(wish).collect();
                 turn.place_all(&mut bids, |engine, place, placed| {
                     let index = next + place;
-                    if let Ok(placed) = placed {
-                        accepted += 1;
-                        bidders[orders.party_index(index)] = Some(engine.bidder_of(placed));
+                    match placed {
+                        Ok(bid) => {
+                            accepted += 1;
+                            bidders[orders.party_index(index)].get_or_insert_with(|| engine.bidder_of(bid));
+                            answers.accepted(index, engine.placed_id(bid), engine.placed_offset(bid));
+                        }
+                        Err(why) => answers.refused(index, *why),
                     }
-                    answers.put(index, placed, engine, auction.auction());
+                    answers.path(index, engine, auction.auction());
                 });
                 next = indexes.end;
             }
@@ -271,17 +275,22 @@ fn status_of(why: Refused) -> i32 {
 
 impl Answers<'_> {
     #[inline]
-    fn put(
-        &mut self,
-        index: usize,
-        placed: Result<PlacedBid, Refused>,
-        engine: &crate::engine::Engine,
-        auction: AuctionId,
-    ) {
-        let bid = placed.as_ref().ok();
-        put(&mut self.bids, index, || walras_id::of(bid.map_or(Uuid::nil(), |&bid| engine.placed_id(bid).0)));
-        put(&mut self.offsets, index, || bid.map_or(0, |&bid| engine.placed_offset(bid)));
-        put(&mut self.statuses, index, || placed.map_or_else(status_of, |_| WALRAS_OK));
+    fn accepted(&mut self, index: usize, bid: BidId, offset: u64) {
+        put(&mut self.bids, index, || walras_id::of(bid.0));
+        put(&mut self.offsets, index, || offset);
+        put(&mut self.statuses, index, || WALRAS_OK);
+    }
+
+    #[cold]
+    fn refused(&mut self, index: usize, why: Refused) {
+        put(&mut self.bids, index, || walras_id::of(Uuid::nil()));
+        put(&mut self.offsets, index, || 0);
+        put(&mut self.statuses, index, || status_of(why));
+    }
+
+    /// The price and the demand above it after a bid.
+    #[inline]
+    fn path(&mut self, index: usize, engine: &crate::engine::Engine, auction: AuctionId) {
         if (self.path_prices.is_some() || self.path_demand.is_some())
             && let Some(slot) = engine.slot(auction)
         {

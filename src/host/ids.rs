@@ -1,7 +1,7 @@
 //! Where identities come from. They are chosen here, before a command is applied,
 //! and stand in its record: the engine itself makes none.
 
-use chacha20::ChaCha20Rng;
+use chacha20::ChaCha12Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use uuid::Uuid;
 
@@ -17,6 +17,13 @@ pub trait Ids: Send {
     fn settlement(&mut self) -> SettlementId;
     /// Random bytes to commit with a bid.
     fn salt(&mut self) -> [u8; 16];
+    /// For bids whose salts nobody wants. Goes on as behind those salts: what a seed gives must not hang on who is there.
+    fn unsalted_bids(&mut self, bids: &mut [BidId]) {
+        for bid in bids {
+            *bid = self.bid();
+            self.salt();
+        }
+    }
     /// For an error that the client gave no `correlation_id`.
     fn correlation(&mut self) -> Uuid;
     /// A source that goes on as this one would from here; a source that cannot say gives random ones.
@@ -28,7 +35,7 @@ pub trait Ids: Send {
 /// Version 4 UUIDs from the operating system's randomness.
 ///
 /// A bid needs two pieces of 16 bytes, and a system call for each would cost more than the bid, so they are made many at a
-/// time: a key from the system is spread over a pool by ChaCha20, and forgotten. What has been given out is wiped.
+/// time: a key from the system is spread over a pool by ChaCha12, and forgotten. What has been given out is wiped.
 /// Each source draws its own: a process forked off gets none of its parent's.
 pub struct RandomIds {
     pool: Box<[[u8; 16]; POOL_PIECES]>,
@@ -52,7 +59,7 @@ impl RandomIds {
             let mut key = [0; 32];
             // Without randomness there are no ids, and nothing else to do about it.
             getrandom::fill(&mut key).expect("the operating system gives random bytes");
-            ChaCha20Rng::from_seed(key).fill_bytes(self.pool.as_flattened_mut());
+            ChaCha12Rng::from_seed(key).fill_bytes(self.pool.as_flattened_mut());
             self.left = POOL_PIECES;
         }
         self.left -= 1;
@@ -70,8 +77,8 @@ impl Ids for RandomIds {
     }
 
     fn bid(&mut self) -> BidId {
-        let bytes = self.bytes();
-        BidId(uuid::Builder::from_random_bytes(self.run.mark(bytes)).into_uuid())
+        let random = u128::from_ne_bytes(self.bytes());
+        BidId(Uuid::from_u128(self.run.mark(random)))
     }
 
     fn settlement(&mut self) -> SettlementId {
@@ -80,6 +87,10 @@ impl Ids for RandomIds {
 
     fn salt(&mut self) -> [u8; 16] {
         self.bytes()
+    }
+
+    fn unsalted_bids(&mut self, bids: &mut [BidId]) {
+        bids.fill_with(|| self.bid());
     }
 
     fn correlation(&mut self) -> Uuid {
@@ -99,15 +110,16 @@ struct Run {
 const RUN_BIDS: u32 = 1024;
 
 impl Run {
-    /// Random bytes in, those of the run's next bid out.
+    /// Random bits in, the id of the run's next bid out. Worked out as a number, since bytes changed one by one
+    /// make whoever reads all of them wait.
     #[inline]
-    fn mark(&mut self, mut bytes: [u8; 16]) -> [u8; 16] {
+    fn mark(&mut self, random: u128) -> u128 {
         if self.left == 0 {
-            *self = Self { first_byte: bytes[0], left: RUN_BIDS };
+            *self = Self { first_byte: (random >> 120) as u8, left: RUN_BIDS };
         }
         self.left -= 1;
-        bytes[0] = self.first_byte;
-        bytes
+        let version_4 = 0x4 << 76 | 0b10 << 62;
+        random & !(0xff << 120 | 0xf << 76 | 0b11 << 62) | u128::from(self.first_byte) << 120 | version_4
     }
 }
 

@@ -89,7 +89,7 @@ impl Turn<'_> {
     pub fn place_all(
         &mut self,
         bids: &mut [BidWish<'_>],
-        tell: impl FnMut(&Engine, usize, Result<PlacedBid, Refused>),
+        tell: impl FnMut(&Engine, usize, Result<PlacedBid, Box<Refused>>),
     ) {
         self.sequencer.place_all(bids, self.now, tell);
     }
