@@ -101,17 +101,21 @@ fn a_fork_goes_its_own_way_and_the_same_calls_keep_it_equal() {
 }
 
 #[test]
-fn the_digest_is_that_of_a_replay_of_the_log() {
+fn the_digest_is_that_of_a_replay_of_the_log_and_of_the_same_without_a_log() {
     let folder = tempfile::tempdir().expect("a folder");
-    let options = format!(
-        r#"{{"data":{:?},"durability":"os","clock":"manual","start_time_us":1704067200000000,"seed":3}}"#,
-        folder.path().to_str().expect("a path")
-    );
-    let engine = Engine::new(&options);
-    let auction = engine.create(TERMS);
-    for step in 0..30 {
-        engine.submit(auction, "ann", 1000 + step, 70, None).expect("a good bid");
-    }
+    let simulated = r#""clock":"manual","start_time_us":1704067200000000,"seed":3}"#;
+    let options =
+        format!(r#"{{"data":{:?},"durability":"os",{simulated}"#, folder.path().to_str().expect("a path"));
+    let [engine, in_memory] = [options.clone(), format!("{{{simulated}")].map(|options| {
+        let engine = Engine::new(&options);
+        let auction = engine.create(TERMS);
+        for step in 0..30 {
+            engine.submit(auction, "ann", 1000 + step, 70, None).expect("a good bid");
+        }
+        (engine, auction)
+    });
+    assert_eq!(engine.0.digest(), in_memory.0.digest());
+    let (engine, auction) = engine;
     // SAFETY: the handle is good.
     ok(unsafe { walras_engine_drain(engine.0) });
     let digest = engine.digest();

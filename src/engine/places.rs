@@ -53,7 +53,7 @@ impl BidPlaces {
         if found.is_some() { None } else { Some(Vacancy { table, bucket: bucket?, hash }) }
     }
 
-    /// Enters a bid at its vacancy, which nothing was entered since.
+    /// Enters a bid at its vacancy; nothing was entered since that was found.
     #[inline]
     pub(super) fn fill(&mut self, vacancy: Vacancy, place: BidPlace) {
         let table = &mut self.tables[vacancy.table];

@@ -17,12 +17,10 @@ pub trait Ids: Send {
     fn settlement(&mut self) -> SettlementId;
     /// Random bytes to commit with a bid.
     fn salt(&mut self) -> [u8; 16];
-    /// For bids whose salts nobody wants. Goes on as behind those salts: what a seed gives must not hang on who is there.
-    fn unsalted_bids(&mut self, bids: &mut [BidId]) {
-        for bid in bids {
-            *bid = self.bid();
-            self.salt();
-        }
+    /// For bids whose salts nobody looks at, if nothing hangs on their being drawn; whether that is so. What follows from a
+    /// seed must not depend on who looks.
+    fn unsalted_bids(&mut self, _bids: &mut [BidId]) -> bool {
+        false
     }
     /// For an error that the client gave no `correlation_id`.
     fn correlation(&mut self) -> Uuid;
@@ -89,8 +87,9 @@ impl Ids for RandomIds {
         self.bytes()
     }
 
-    fn unsalted_bids(&mut self, bids: &mut [BidId]) {
+    fn unsalted_bids(&mut self, bids: &mut [BidId]) -> bool {
         bids.fill_with(|| self.bid());
+        true
     }
 
     fn correlation(&mut self) -> Uuid {

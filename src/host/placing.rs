@@ -47,14 +47,16 @@ impl Sequencer {
         self.events = events;
     }
 
-    /// Gives bids their ids, and salts if anybody is to see them: a log, or a name that is hashed with one.
+    /// Gives bids their ids, and salts if anybody looks at them: a log, or a name that is hashed with one.
     fn name_bids(&mut self, bids: &mut [BidWish<'_>]) {
-        if self.recording == Recording::Logged || bids.iter().any(|bid| bid.client_bid_id.is_some()) {
-            return bids.iter_mut().for_each(|bid| (bid.bid, bid.salt) = self.name_bid());
-        }
         let mut names = [BidId(Uuid::nil()); AHEAD_BIDS];
-        self.ids.unsalted_bids(&mut names[..bids.len()]);
-        bids.iter_mut().zip(names).for_each(|(bid, name)| bid.bid = name);
+        let is_seen =
+            self.recording == Recording::Logged || bids.iter().any(|bid| bid.client_bid_id.is_some());
+        if !is_seen && self.ids.unsalted_bids(&mut names[..bids.len()]) {
+            bids.iter_mut().zip(names).for_each(|(bid, name)| bid.bid = name);
+        } else {
+            bids.iter_mut().for_each(|bid| (bid.bid, bid.salt) = self.name_bid());
+        }
     }
 
     /// Tells the log and the ring of a bid.
