@@ -55,14 +55,11 @@ impl Engine {
         self.submit(wish, &mut Turn { now, events, acceptances })
     }
 
-    /// The id of a bid that was placed.
-    pub fn placed_id(&self, placed: PlacedBid) -> BidId {
-        self.at(placed.slot()).bids.accepted[placed.index() as usize].id
-    }
-
-    /// The event of the acceptance of a bid that was placed.
-    pub fn placed_offset(&self, placed: PlacedBid) -> u64 {
-        self.at(placed.slot()).bids.accepted[placed.index() as usize].offset
+    /// The id of a bid that was placed, and the event of its acceptance.
+    #[inline]
+    pub fn placed(&self, placed: PlacedBid) -> (BidId, u64) {
+        let Acceptance { id, offset, .. } = self.at(placed.slot()).bids.accepted[placed.index() as usize];
+        (id, offset)
     }
 
     /// Whose a bid is that was placed.

@@ -253,7 +253,7 @@ pub(super) fn submit_many(
                         Ok(bid) => {
                             accepted += 1;
                             bidders[orders.party_index(index)].get_or_insert_with(|| engine.bidder_of(bid));
-                            answers.accepted(index, engine.placed_id(bid), engine.placed_offset(bid));
+                            answers.accepted(index, engine.placed(bid));
                         }
                         Err(why) => answers.refused(index, *why),
                     }
@@ -275,7 +275,7 @@ fn status_of(why: Refused) -> i32 {
 
 impl Answers<'_> {
     #[inline]
-    fn accepted(&mut self, index: usize, bid: BidId, offset: u64) {
+    fn accepted(&mut self, index: usize, (bid, offset): (BidId, u64)) {
         put(&mut self.bids, index, || walras_id::of(bid.0));
         put(&mut self.offsets, index, || offset);
         put(&mut self.statuses, index, || WALRAS_OK);

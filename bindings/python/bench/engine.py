@@ -3,6 +3,7 @@
 What was accepted is checked in every round. Figures are the median of the rounds and the least, in nanoseconds a bid.
 
     python bench/engine.py [BIDS]
+    GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python bench/engine.py        # with large pages
 """
 
 from __future__ import annotations
