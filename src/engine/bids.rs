@@ -33,9 +33,9 @@ pub(super) struct Wanted {
     pub(super) is_phantom: bool,
 }
 
-/// What a bidder hears of a bid that is accepted, for good.
+/// What stays as it was told when the bid was accepted.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Acceptance {
+pub(super) struct Receipt {
     pub(super) id: BidId,
     pub(super) at: TimeUs,
     /// The event that it is.
@@ -66,7 +66,7 @@ pub(super) struct Cancelled {
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bids {
-    pub(super) accepted: Column<Acceptance>,
+    pub(super) receipts: Column<Receipt>,
     pub(super) bidders: Column<u32>,
     pub(super) quantities: Column<QuantityLots>,
     /// 0 for a price taker.
@@ -90,7 +90,7 @@ pub(super) const NONE: u32 = u32::MAX;
 
 impl Bids {
     pub(super) fn count(&self) -> u32 {
-        self.accepted.len() as u32
+        self.receipts.len() as u32
     }
 
     /// Enters a bid behind all others, with where it stood and its bidder's name for it, and returns its index.
@@ -98,7 +98,7 @@ impl Bids {
         &mut self,
         bidder: u32,
         wanted: Wanted,
-        accepted: Acceptance,
+        receipt: Receipt,
         standing: Standing,
         client_id: Option<&Arc<str>>,
     ) -> u32 {
@@ -109,7 +109,7 @@ impl Bids {
         {
             flags |= if is_set { flag } else { 0 };
         }
-        self.accepted.push(accepted);
+        self.receipts.push(receipt);
         self.bidders.push(bidder);
         self.quantities.push(quantity);
         self.prices.push(price.unwrap_or_default());
@@ -130,7 +130,7 @@ impl Bids {
         if self.priorities.iter().any(|&place| place as usize >= place_count) {
             return false;
         }
-        self.next_of_bidder = Column::filled(NONE, self.accepted.len());
+        self.next_of_bidder = Column::filled(NONE, self.receipts.len());
         // A place that no bid has any more may name any bid: that bid's own place is another.
         self.by_priority = Column::filled(0, place_count);
         for (&place, index) in self.priorities.iter().zip(0..) {

@@ -35,7 +35,7 @@ impl Engine {
         (0..bids.count()).filter(|&index| bids.is_live(index)).map(move |index| {
             let wanted = bids.wanted(index);
             BookEntry {
-                bid: bids.accepted[index as usize].id,
+                bid: bids.receipts[index as usize].id,
                 party: auction.bidders.of(bids.bidders[index as usize]).party.clone(),
                 client_bid_id: bids.client_id(index).cloned(),
                 quantity: wanted.quantity,

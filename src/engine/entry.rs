@@ -6,7 +6,7 @@
 
 use super::answer::{AcceptedBid, Answer, Rejection};
 use super::auction::{Acceptances, Auction, Turn, demand};
-use super::bids::{Acceptance, Cancelled, Wanted};
+use super::bids::{Cancelled, Receipt, Wanted};
 use super::command::{AmendBid, BidRef, BidWish, BidderPlace, CancelBid, SubmitBid};
 use super::event::{Event, Fact};
 use super::ids::{AuctionId, AuctionSlot, BidId, Party};
@@ -58,7 +58,7 @@ impl Engine {
     /// The id of a bid that was placed, and the event of its acceptance.
     #[inline]
     pub fn placed(&self, placed: PlacedBid) -> (BidId, u64) {
-        let Acceptance { id, offset, .. } = self.at(placed.slot()).bids.accepted[placed.index() as usize];
+        let Receipt { id, offset, .. } = self.at(placed.slot()).bids.receipts[placed.index() as usize];
         (id, offset)
     }
 
@@ -94,7 +94,7 @@ impl Engine {
         }
         auction.judge_bid(bidder, wish, turn)?;
         if let (Some(index), Some(client_bid_id)) = (known, wish.client_bid_id) {
-            let bid = auction.bids.accepted[index as usize].id;
+            let bid = auction.bids.receipts[index as usize].id;
             return Err(Rejection::DuplicateBidId { client_bid_id: client_bid_id.clone(), bid }.into());
         }
         if auction.bids.count() >= bids_max {
@@ -153,7 +153,7 @@ impl Engine {
         let Cancelled { at, offset } = auction.bids.cancelled[&index];
         let answer = Answer::Cancelled {
             auction: auction.id,
-            bid: auction.bids.accepted[index as usize].id,
+            bid: auction.bids.receipts[index as usize].id,
             client_bid_id: auction.bids.client_id(index).cloned(),
             cancelled_at: at,
             offset,
@@ -196,7 +196,7 @@ impl Engine {
             for index in chosen {
                 // An extension that an earlier one brought about may have unlocked, never locked.
                 auction.take_back(index, turn);
-                bids.push(auction.bids.accepted[index as usize].id);
+                bids.push(auction.bids.receipts[index as usize].id);
             }
             self.reschedule(AuctionSlot(slot));
         }
@@ -336,8 +336,8 @@ impl Auction {
         self.bids.by_client_id.offer_seed(wish.salt);
         let standing = self.standing(wanted.price);
         let (at, offset, current_price) = (turn.now, self.offset + 1, self.quote.price);
-        let accepted = Acceptance { id: wish.bid, at, offset, current_price };
-        let index = self.bids.push(bidder, wanted, accepted, standing, wish.client_bid_id);
+        let receipt = Receipt { id: wish.bid, at, offset, current_price };
+        let index = self.bids.push(bidder, wanted, receipt, standing, wish.client_bid_id);
         self.bidders.add(bidder, index, &mut self.bids);
         let told = match turn.acceptances {
             Acceptances::Told => {
@@ -365,7 +365,7 @@ impl Auction {
         let bidder = self.bids.bidders[index as usize];
         self.bidders.remove(bidder, index);
         let fact = Fact::BidCancelled {
-            bid: self.bids.accepted[index as usize].id,
+            bid: self.bids.receipts[index as usize].id,
             party: self.bidders.of(bidder).key,
             client_bid_id: self.bids.client_id(index).cloned(),
             shown: self.bids.shown(index),
@@ -399,8 +399,8 @@ impl Auction {
         let (offset, at, priority_kept) = match self.bids.amended.get(&index) {
             Some(last) => (last.offset, last.at, last.priority_kept),
             None => {
-                let accepted = &self.bids.accepted[index as usize];
-                (accepted.offset, accepted.at, true)
+                let receipt = &self.bids.receipts[index as usize];
+                (receipt.offset, receipt.at, true)
             }
         };
         Answer::Amended { auction: self.id, bid: self.fact(index), priority_kept, offset, at }
@@ -410,7 +410,7 @@ impl Auction {
 /// Whether a place is the bid's of this id.
 #[inline]
 fn is_of(auctions: &[Auction], place: BidPlace, bid: &BidId) -> bool {
-    auctions[place.slot.0 as usize].bids.accepted[place.index as usize].id == *bid
+    auctions[place.slot.0 as usize].bids.receipts[place.index as usize].id == *bid
 }
 
 impl BidWish<'_> {

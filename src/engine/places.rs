@@ -41,7 +41,7 @@ impl BidPlaces {
     /// The place that is the bid's, as `is_it` says of those that may be.
     pub(super) fn find(&self, bid: &BidId, is_it: impl Fn(BidPlace) -> bool) -> Option<BidPlace> {
         let (table, hash) = hash(bid);
-        self.tables[table].search(hash, is_it).0
+        self.tables[table].search(hash, is_it).ok()
     }
 
     /// Where a bid is to be entered that is not there, as `is_it` says of those that may be it; `None` if it is.
@@ -49,8 +49,8 @@ impl BidPlaces {
     pub(super) fn vacancy(&mut self, bid: &BidId, is_it: impl Fn(BidPlace) -> bool) -> Option<Vacancy> {
         let (table, hash) = hash(bid);
         self.tables[table].make_room();
-        let (found, bucket) = self.tables[table].search(hash, is_it);
-        if found.is_some() { None } else { Some(Vacancy { table, bucket: bucket?, hash }) }
+        let bucket = self.tables[table].search(hash, is_it).err()?;
+        Some(Vacancy { table, bucket, hash })
     }
 
     /// Enters a bid at its vacancy; nothing was entered since that was found.
@@ -111,22 +111,22 @@ struct Bucket {
 const _: () = assert!(size_of::<Bucket>() == 64, "a line of the cache");
 
 impl Table {
-    /// The entry that is looked for, or else the bucket where it would be; neither in a table without buckets.
+    /// The entry that is looked for, or else the bucket where it would be once there is room.
     #[inline]
-    fn search(&self, hash: u32, is_it: impl Fn(BidPlace) -> bool) -> (Option<BidPlace>, Option<usize>) {
+    fn search(&self, hash: u32, is_it: impl Fn(BidPlace) -> bool) -> Result<BidPlace, usize> {
         let mut at = self.home(hash);
         loop {
-            let Some(bucket) = self.buckets.get(at) else { return (None, None) };
+            let Some(bucket) = self.buckets.get(at) else { return Err(at) };
             let mut hits = bucket.hits(hash);
             while hits != 0 {
                 let place = bucket.at(hits.trailing_zeros() as usize);
                 if is_it(place) {
-                    return (Some(place), None);
+                    return Ok(place);
                 }
                 hits &= hits - 1;
             }
             if !bucket.is_full() {
-                return (None, Some(at));
+                return Err(at);
             }
             at = self.after(at);
         }

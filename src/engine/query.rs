@@ -168,7 +168,7 @@ impl Engine {
         let own =
             std::iter::successors(some(first), |&index| some(auction.bids.next_of_bidder[index as usize]));
         let (page, more) = page(own, limit);
-        let next = page.last().filter(|_| more).map(|&index| auction.bids.accepted[index as usize].id);
+        let next = page.last().filter(|_| more).map(|&index| auction.bids.receipts[index as usize].id);
         Ok((page.into_iter().map(|index| auction.bid_view(index)).collect(), next))
     }
 
@@ -182,13 +182,13 @@ impl Engine {
         let bids = page.into_iter().map(|(_, index)| {
             let wanted = bids.wanted(index);
             let offset =
-                bids.amended.get(&index).map_or(bids.accepted[index as usize].offset, |last| last.offset);
+                bids.amended.get(&index).map_or(bids.receipts[index as usize].offset, |last| last.offset);
             LiveBid {
-                bid: bids.accepted[index as usize].id,
+                bid: bids.receipts[index as usize].id,
                 quantity: wanted.quantity,
                 price: wanted.price,
                 is_phantom: wanted.is_phantom,
-                at: bids.accepted[index as usize].at,
+                at: bids.receipts[index as usize].at,
                 offset,
             }
         });
@@ -231,7 +231,7 @@ impl Engine {
             }
         };
         let (page, more) = page(won[first..].iter().copied(), limit);
-        let next_after = page.last().filter(|_| more).map(|&index| auction.bids.accepted[index as usize].id);
+        let next_after = page.last().filter(|_| more).map(|&index| auction.bids.receipts[index as usize].id);
         Ok(ResultPage {
             auction: auction.info(now),
             summary: outcome.summary.clone(),
@@ -275,15 +275,15 @@ impl Auction {
             filled: won.map_or(QuantityLots(0), |won| won.filled),
             payment: won.map_or(Money(0), |won| won.payment),
             at_margin: won.map(|_| self.bids.is_at_margin(index)),
-            at: self.bids.accepted[index as usize].at,
-            offset: self.bids.accepted[index as usize].offset,
+            at: self.bids.receipts[index as usize].at,
+            offset: self.bids.receipts[index as usize].offset,
         }
     }
 
     fn allocation(&self, index: u32) -> Allocation {
         let won = self.outcome.as_ref().expect("only a result has winners").of(index);
         Allocation {
-            bid: self.bids.accepted[index as usize].id,
+            bid: self.bids.receipts[index as usize].id,
             party: self.bidders.of(self.bids.bidders[index as usize]).party.clone(),
             client_bid_id: self.bids.client_id(index).cloned(),
             filled: won.filled,

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::auction::{Auction, Totals, demand};
 use super::bidders::Bidders;
-use super::bids::{Acceptance, Amended, Bids, Cancelled};
+use super::bids::{Amended, Bids, Cancelled, Receipt};
 use super::bytes::{BytesError, Read, Reader, Writer};
 use super::event::ResultSummary;
 use super::ids::{AuctionId, AuctionSlot, BidId, Party};
@@ -78,8 +78,8 @@ impl Engine {
         if let Some(key) = &auction.idempotency_key {
             self.creations.insert((auction.creator.clone(), key.clone()), slot);
         }
-        for (accepted, index) in auction.bids.accepted.iter().zip(0..) {
-            self.bid_places.insert(&accepted.id, BidPlace { slot, index });
+        for (receipt, index) in auction.bids.receipts.iter().zip(0..) {
+            self.bid_places.insert(&receipt.id, BidPlace { slot, index });
         }
         if let Some(settlement) = &auction.settlement {
             self.settlement_slots.insert(settlement.id, slot);
@@ -205,20 +205,20 @@ const BID_BYTES: usize = 16 + 4 + 8 + 8 + 1 + 4 + 8 + 8 + 8;
 
 fn write_bids(out: &mut Writer<'_>, bids: &Bids) {
     out.u128(bids.by_client_id.seed);
-    let count = bids.accepted.len();
+    let count = bids.receipts.len();
     out.count(count);
     out.0.reserve(count * (BID_BYTES + 1));
     for at in 0..count {
-        let accepted = &bids.accepted[at];
-        out.id(accepted.id.0);
+        let receipt = &bids.receipts[at];
+        out.id(receipt.id.0);
         out.u32(bids.bidders[at]);
         out.i64(bids.quantities[at].0);
         out.i64(bids.prices[at].0);
         out.byte(bids.flags[at]);
         out.u32(bids.priorities[at]);
-        out.time(accepted.at);
-        out.u64(accepted.offset);
-        out.i64(accepted.current_price.0);
+        out.time(receipt.at);
+        out.u64(receipt.offset);
+        out.i64(receipt.current_price.0);
         out.option(bids.client_id(at as u32), |out, client_id| out.text(client_id));
     }
     out.count(bids.by_priority.len());
@@ -256,7 +256,7 @@ fn read_bids(input: &mut Reader<'_>, bidder_count: usize, offset: u64) -> Read<B
         bids.flags.push(input.byte()?);
         bids.priorities.push(input.u32()?);
         let (at, offset, current_price) = (input.time()?, input.u64()?, input.price()?);
-        bids.accepted.push(Acceptance { id, at, offset, current_price });
+        bids.receipts.push(Receipt { id, at, offset, current_price });
         if let Some(client_id) = input.option(Reader::text)? {
             bids.push_client_id(index as u32, client_id);
         }
@@ -368,7 +368,7 @@ fn read_outcome(input: &mut Reader<'_>, bids: &Bids) -> Read<Outcome> {
         Ok(Obligation { bidder: input.u32()?, lots: input.lots()?, money: input.money()? })
     })?;
     let bidder_count = bids.bidders.iter().max().map_or(0, |&last| last + 1);
-    let mut is_named = vec![false; bids.accepted.len()];
+    let mut is_named = vec![false; bids.receipts.len()];
     let mut indexes = winners.iter().map(|winner| winner.0).chain(killed.iter().copied());
     // A bid has one end.
     let is_new = |index: u32| match is_named.get_mut(index as usize) {
