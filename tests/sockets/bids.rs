@@ -230,10 +230,7 @@ fn a_broken_connections_bids_are_cancelled_at_once_or_after_its_grace() {
     watcher.expect("new_bid");
     watcher.expect("new_bid");
     drop(client);
-    while world.server.connection_count() > 1 {
-        watcher.settle();
-        world.advance(Duration::from_millis(1));
-    }
+    world.connections_fall_to(1);
     world.advance(Duration::from_millis(4_000));
     assert_eq!(watcher.all(), [] as [Value; 0]);
     world.advance(Duration::from_millis(1_000));
@@ -248,10 +245,7 @@ fn coming_back_in_time_or_logging_out_keeps_the_bids() {
     let mut client = world.trader("alice");
     with_cancel_on_disconnect(&mut client, 5_000);
     drop(client);
-    while world.server.connection_count() > 1 {
-        watcher.settle();
-        world.advance(Duration::from_millis(1));
-    }
+    world.connections_fall_to(1);
     let mut back = world.trader("alice");
     back.say(json!({"type": "set_cancel_on_disconnect", "enabled": true, "grace_ms": 0}));
     back.expect("cancel_on_disconnect");

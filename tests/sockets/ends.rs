@@ -105,9 +105,7 @@ pub fn whoever_does_not_read_ends_with_4431_and_the_others_notice_nothing() {
     assert!(read < shown, "what did not fit was never sent");
     // The other one never reads its close frame: five seconds later it is cut off.
     world.advance(Duration::from_secs(5));
-    while world.server.connection_count() > before - 2 {
-        watcher.settle();
-    }
+    world.connections_fall_to(before - 2);
     assert_eq!(world.server.queued_bytes(), 0);
     watcher.assert_alive();
     drop(dead);

@@ -311,10 +311,7 @@ fn a_number_of_connections_beyond_the_bound_is_not_served() {
     for client in &mut clients {
         client.settle();
     }
-    while world.server.connection_count() > 2 {
-        clients[0].settle();
-        world.advance(Duration::from_secs(1));
-    }
+    world.connections_fall_to(2);
     world.connect();
 }
 

@@ -9,7 +9,7 @@ pub mod seen;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 use serde_json::{Value, json};
@@ -127,6 +127,15 @@ impl World {
     /// Moves time on.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    /// Waits, while time stands still, until the server has no more connections than these.
+    pub fn connections_fall_to(&self, count: u32) {
+        let patience = Instant::now() + Duration::from_secs(60);
+        while self.server.connection_count() > count {
+            assert!(Instant::now() < patience, "{} connections are left", self.server.connection_count());
+            std::thread::yield_now();
+        }
     }
 
     /// Moves time on, in steps so small that nobody who answers falls silent.
