@@ -752,6 +752,8 @@ const char *walras_last_error(void);
 // error, or with `function` to that: `function(argument, level, line)`, the line ending with a zero and valid during the
 // call. The function is called by whatever thread has something to say, the engine's own among them. It must not block, and
 // must not call this library (`WALRAS_REENTRANT`). When this call returns, no thread is inside the function that was set before.
+// In a process that was forked while the function was under way, lines go to standard error for good, and
+// this call answers `WALRAS_FORKED`.
 //
 // Pointers:
 // `function` is null or may be called with `argument` from any thread until another one is set.

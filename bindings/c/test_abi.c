@@ -3,8 +3,9 @@
  * and that nothing is leaked, which valgrind watches. The first argument says how many times things are made and freed. With a
  * second one there is no fork: what a child leaves of its parent's is no leak, but looks like one.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 
+#include <ftw.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -258,6 +259,54 @@ static void forking_while_busy(void) {
     EXPECT(WALRAS_OK, walras_engine_free(engine));
 }
 
+static int entered[2], leave[2];
+
+/* Stays inside until it is told to leave. */
+static void stay(void *argument, uint32_t level, const char *line) {
+    char byte = 0;
+    (void)argument, (void)level, (void)line;
+    if (write(entered[1], &byte, 1) != 1 || read(leave[0], &byte, 1) != 1) exit(1);
+}
+
+static int forget(const char *path, const struct stat *found, int kind, struct FTW *place) {
+    (void)found, (void)kind, (void)place;
+    return remove(path);
+}
+
+static void *engine_with_a_log(void *options) {
+    EXPECT(WALRAS_OK, walras_engine_free(engine_new((const char *)options)));
+    return NULL;
+}
+
+/* A child that was forked while a thread was inside the log function is told so, and waits for nobody. */
+static void forking_while_logging(void) {
+    char folder[] = "/tmp/walras-XXXXXX", options[128], byte = 0;
+    pthread_t thread;
+    pid_t child;
+    int status = -1;
+    if (mkdtemp(folder) == NULL || pipe(entered) != 0 || pipe(leave) != 0) exit(1);
+    snprintf(options, sizeof options, "{\"data\":\"%s\",\"durability\":\"os\"}", folder);
+    EXPECT(WALRAS_OK, walras_log_set(WALRAS_LOG_INFO, stay, NULL));
+    if (pthread_create(&thread, NULL, engine_with_a_log, options) != 0) exit(1);
+    if (read(entered[0], &byte, 1) != 1) exit(1);
+    child = fork();
+    if (child == 0) {
+        alarm(30);
+        EXPECT(WALRAS_FORKED, walras_log_set(WALRAS_LOG_OFF, NULL, NULL));
+        EXPECT(WALRAS_OK, walras_engine_free(engine_new("{\"clock\":\"manual\"}")));
+        _exit(0);
+    }
+    if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fprintf(stderr, "the child ended with %d\n", status);
+        exit(1);
+    }
+    /* Any further line finds its byte waiting. */
+    if (write(leave[1], "0123456789", 10) != 10) exit(1);
+    EXPECT(WALRAS_OK, walras_log_set(WALRAS_LOG_OFF, NULL, NULL));
+    pthread_join(thread, NULL);
+    if (nftw(folder, forget, 8, FTW_DEPTH | FTW_PHYS) != 0) exit(1);
+}
+
 /* The memory of this process in use, in pages. */
 static long pages(void) {
     long size = 0, resident = 0;
@@ -275,6 +324,7 @@ int main(int argument_count, char **arguments) {
     if (argument_count <= 2) {
         forking();
         forking_while_busy();
+        forking_while_logging();
     }
     for (round = 0; round < rounds; round++) {
         if (round == rounds / 10) before = pages();

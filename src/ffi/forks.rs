@@ -7,10 +7,10 @@ use std::cell::RefCell;
 
 use super::engine::{ENGINES, Engine};
 use super::handles::Held;
-use super::platform;
 use super::sale::{TERMS, Terms};
 use super::server::{SERVERS, Server};
 use super::subscriber::{SUBSCRIBERS, Subscriber};
+use super::{log, platform};
 
 type Tables = (Held<Terms>, Held<Engine>, Held<Subscriber>, Held<Server>);
 
@@ -27,7 +27,13 @@ fn release() {
     TABLES.take();
 }
 
+/// The log's lock is another matter: its holder may be in a function of the host's that waits for the thread that forks.
+fn begin() {
+    release();
+    log::look_after_fork();
+}
+
 /// Sees to forks from now on.
 pub(super) fn watch() {
-    platform::watch_forks(hold, release);
+    platform::watch_forks(hold, release, begin);
 }

@@ -6,17 +6,16 @@
 use std::ffi::{CString, c_char, c_void};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
-use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
 
-use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::metadata::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::boundary;
-use super::status::{Fault, WALRAS_BAD_ARGUMENT};
+use super::status::{Fault, WALRAS_BAD_ARGUMENT, WALRAS_FORKED};
+use super::{boundary, forks};
 
 /// Nothing is reported.
 pub const WALRAS_LOG_OFF: u32 = 0;
@@ -35,8 +34,11 @@ pub const WALRAS_LOG_TRACE: u32 = 5;
 pub(super) type LogFunction = unsafe extern "C" fn(*mut c_void, u32, *const c_char);
 
 static LEVEL: AtomicU32 = AtomicU32::new(WALRAS_LOG_OFF);
-/// Who takes the lines; nobody: standard error.
+/// Who takes the lines; nobody: standard error. The standard library's lock is a number in this place and nothing
+/// else, so that a child can tell what a fork did to it.
 static SINK: Mutex<Option<Sink>> = Mutex::new(None);
+/// Whether this process was forked while the lock was taken, by a thread that most likely stayed behind.
+static IS_STUCK: AtomicBool = AtomicBool::new(false);
 static STARTED: Once = Once::new();
 
 struct Sink {
@@ -49,7 +51,12 @@ pub(super) fn set(level: u32, function: Option<LogFunction>, argument: usize) ->
     if level > WALRAS_LOG_TRACE {
         return Err(Fault::new(WALRAS_BAD_ARGUMENT, "this is no level"));
     }
-    *SINK.lock() = function.map(|function| Sink { function, argument });
+    forks::watch();
+    let Some(mut sink) = lock() else {
+        return Err(Fault::new(WALRAS_FORKED, "the log function was under way when this process was forked"));
+    };
+    *sink = function.map(|function| Sink { function, argument });
+    drop(sink);
     // Relaxed: a number that stands alone.
     LEVEL.store(level, Ordering::Relaxed);
     if level != WALRAS_LOG_OFF {
@@ -60,6 +67,17 @@ pub(super) fn set(level: u32, function: Option<LogFunction>, argument: usize) ->
     }
     tracing::callsite::rebuild_interest_cache();
     Ok(())
+}
+
+/// Looks, in a child just forked, whether the lock's holder is there.
+pub(super) fn look_after_fork() {
+    // Relaxed: this is the only thread.
+    IS_STUCK.store(matches!(SINK.try_lock(), Err(TryLockError::WouldBlock)), Ordering::Relaxed);
+}
+
+fn lock() -> Option<MutexGuard<'static, Option<Sink>>> {
+    // Nothing that is done under the lock can leave it half done.
+    (!IS_STUCK.load(Ordering::Relaxed)).then(|| SINK.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 struct Reporter;
@@ -113,8 +131,8 @@ impl Subscriber for Reporter {
 }
 
 fn tell(level: u32, target: &str, mut said: String) {
-    let sink = SINK.lock();
-    let Some(sink) = &*sink else {
+    let sink = lock();
+    let Some(sink) = sink.as_ref().and_then(|sink| sink.as_ref()) else {
         let word = ["OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"][level as usize];
         // There is nobody to tell that standard error is closed.
         let _ = writeln!(std::io::stderr(), "{word} {target}: {said}");

@@ -55,6 +55,7 @@ mod fork {
     struct Work {
         hold: fn(),
         release: fn(),
+        begin: fn(),
     }
 
     static WORK: OnceLock<Work> = OnceLock::new();
@@ -74,28 +75,28 @@ mod fork {
     unsafe extern "C" fn in_child() {
         super::FORKS.fetch_add(1, super::Ordering::Relaxed);
         if let Some(work) = WORK.get() {
-            (work.release)();
+            (work.begin)();
         }
     }
 
     /// See `watch_forks`.
-    pub fn watch(hold: fn(), release: fn()) {
+    pub fn watch(hold: fn(), release: fn(), begin: fn()) {
         WORK.get_or_init(|| {
-            // SAFETY: the functions run on the thread that forks. In the child of a process with threads they only add to
-            // an atomic and let go of what that same thread holds.
+            // SAFETY: the functions run on the thread that forks. In the child of a process with threads they only change
+            // atomics, let go of what that same thread holds, and look whether a lock is free.
             let _ = unsafe { pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
-            Work { hold, release }
+            Work { hold, release, begin }
         });
     }
 }
 
-/// Counts forks from now on, with `hold` called before each and `release` after it in both processes. Where there is no
-/// fork there is nothing to do.
-pub(super) fn watch_forks(hold: fn(), release: fn()) {
+/// Counts forks from now on, with `hold` called before each, and after it `release` in the parent and `begin` in the child.
+/// Where there is no fork there is nothing to do.
+pub(super) fn watch_forks(hold: fn(), release: fn(), begin: fn()) {
     #[cfg(unix)]
-    fork::watch(hold, release);
+    fork::watch(hold, release, begin);
     #[cfg(not(unix))]
-    let _ = (hold, release);
+    let _ = (hold, release, begin);
 }
 
 #[cfg(target_os = "linux")]
