@@ -135,8 +135,8 @@ impl Table {
     /// Makes sure of a free bucket, for one more.
     #[inline]
     fn make_room(&mut self) {
-        // A quarter is left free.
-        if self.count >= self.buckets.len() * BUCKET / 4 * 3 {
+        // One entry of a bucket is left free, as a mean.
+        if self.count >= self.buckets.len() * (BUCKET - 1) {
             self.grow();
         }
     }
