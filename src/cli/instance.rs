@@ -50,6 +50,7 @@ pub fn start(config: &Config, tokens: Tokens, origins: Origins) -> Result<Instan
     let settings = ServerConfig {
         listen: config.listen,
         shards: shards(config),
+        spin_us: config.spin_us,
         tls,
         origins,
         sign_in_ms: config.auth.deadline_ms,

@@ -51,6 +51,7 @@ impl Server {
         let settings = ServerConfig {
             listen: config.listen,
             shards: u16::try_from(config.shards.clamp(1, 256)).unwrap_or(1),
+            spin_us: config.spin_us,
             tls,
             origins: match (config.origins.is_empty(), tokens) {
                 (false, _) => Origins::Listed(config.origins.clone()),

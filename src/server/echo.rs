@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tungstenite::protocol::frame::coding::Data;
@@ -40,6 +41,7 @@ pub fn serve(listen: SocketAddr, ready: impl FnOnce(SocketAddr)) -> io::Result<(
             total_bytes_max: usize::MAX,
         },
         totals: Arc::new(QueueTotals::new(1)),
+        spin: Duration::ZERO,
     };
     let mut listeners = bind(listen, 1)?;
     ready(listeners[0].local_addr()?);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -20,6 +20,8 @@ const WAIT_MAX: Duration = Duration::from_secs(86_400);
 pub struct Poller {
     epoll: OwnedFd,
     events: Vec<Event>,
+    /// How long a wait keeps looking before it sleeps.
+    spin: Duration,
 }
 
 /// What a socket is ready for.
@@ -36,11 +38,11 @@ pub struct Ready {
 }
 
 impl Poller {
-    /// A set without sockets, whose waits `waker` ends.
-    pub fn new(waker: &Waker) -> io::Result<Self> {
+    /// A set without sockets, whose waits `waker` ends, and which look for so long before they sleep.
+    pub fn new(waker: &Waker, spin: Duration) -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, waker, EventData::new_u64(WAKER), EventFlags::IN | EventFlags::ET)?;
-        Ok(Self { epoll, events: Vec::with_capacity(EVENTS_MAX) })
+        Ok(Self { epoll, events: Vec::with_capacity(EVENTS_MAX), spin })
     }
 
     /// Adds a socket; closing it takes it out. Its token is less than the greatest number.
@@ -51,6 +53,22 @@ impl Poller {
 
     /// Waits until a socket is ready, the waker was used, or the time is over, if one is given.
     pub fn wait(&mut self, patience: Option<Duration>) -> io::Result<()> {
+        let spin = patience.map_or(self.spin, |patience| patience.min(self.spin));
+        if !spin.is_zero() {
+            let start = Instant::now();
+            while start.elapsed() < spin {
+                self.look(Some(Duration::ZERO))?;
+                if !self.events.is_empty() {
+                    return Ok(());
+                }
+                // Whoever else wants this core has work to do.
+                std::thread::yield_now();
+            }
+        }
+        self.look(patience.map(|patience| patience.saturating_sub(spin)))
+    }
+
+    fn look(&mut self, patience: Option<Duration>) -> io::Result<()> {
         self.events.clear();
         let timeout = patience.map(|patience| {
             let patience = patience.min(WAIT_MAX);
@@ -79,5 +97,58 @@ impl Poller {
             writable: flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR),
             ended: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(2);
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// How often this thread has slept.
+    fn sleeps() -> u64 {
+        let status = std::fs::read_to_string("/proc/thread-self/status").expect("readable");
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.and_then(|count| count.trim().parse().ok()).expect("a number")
+    }
+
+    /// Waits that nothing ends: whether each was as long as asked for, and how many went by without sleep.
+    fn waits(spin: Duration) -> (bool, usize) {
+        let waker = Waker::new().expect("a waker");
+        let mut poller = Poller::new(&waker, spin).expect("a set");
+        let mut are_long = true;
+        let awake = (0..20).filter(|_| {
+            let (start, before) = (Instant::now(), sleeps());
+            poller.wait(Some(PATIENCE)).expect("waits");
+            are_long &= start.elapsed() >= PATIENCE && poller.count() == 0;
+            sleeps() == before
+        });
+        let awake = awake.count();
+        (are_long, awake)
+    }
+
+    #[test]
+    fn a_wait_sleeps_unless_it_is_to_spin() {
+        assert_eq!(waits(Duration::ZERO), (true, 0));
+        assert_eq!(waits(PATIENCE / 2), (true, 0), "for the other half it sleeps");
+        // What the test reads may itself make it wait, but not every time.
+        let (are_long, awake) = waits(LONG);
+        assert!(are_long && awake > 0);
+    }
+
+    #[test]
+    fn what_comes_ends_a_wait_however_it_waits() {
+        for spin in [Duration::ZERO, LONG] {
+            let waker = Waker::new().expect("a waker");
+            let mut poller = Poller::new(&waker, spin).expect("a set");
+            std::thread::scope(|scope| {
+                scope.spawn(|| waker.wake());
+                poller.wait(None).expect("waits");
+            });
+            assert_eq!(poller.count(), 1);
+            assert!(poller.ready(0).is_none(), "it is the waker, not a socket");
+        }
     }
 }

@@ -12,6 +12,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// How many threads own sockets, at least one.
     pub shards: u16,
+    /// How long a shard without work looks for some before it sleeps, in microseconds.
+    pub spin_us: u64,
     /// With it, the port speaks only TLS.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Which pages of browsers may connect.
@@ -33,6 +35,7 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             shards: 1,
+            spin_us: 0,
             tls: None,
             origins: Origins::Any,
             sign_in_ms: 5_000,

@@ -10,6 +10,7 @@ mod writing;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::backlog::QueueTotals;
 use super::connection::{CONNECTIONS_MAX, Connection, ConnectionId, Gone, Phase};
@@ -75,6 +76,8 @@ pub struct SocketSettings {
     pub queues: QueueLimits,
     /// What all shards' queues hold.
     pub totals: Arc<QueueTotals>,
+    /// How long the shard looks for work before it sleeps.
+    pub spin: Duration,
 }
 
 impl Sockets {
@@ -83,7 +86,7 @@ impl Sockets {
         Ok(Self {
             shard: settings.shard,
             now,
-            poller: Poller::new(waker)?,
+            poller: Poller::new(waker, settings.spin)?,
             timers: Timers::new(now),
             frame_limits: settings.frames,
             queue_limits: settings.queues,

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use axum::Router;
 use parking_lot::Mutex;
@@ -120,6 +121,7 @@ impl Server {
                     frames: FRAMES,
                     queues: config.queues,
                     totals: Arc::clone(&totals),
+                    spin: Duration::from_micros(config.spin_us),
                 },
                 reception: Reception {
                     listener,

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 
@@ -31,7 +32,13 @@ pub fn setup(rest: Router) -> (SocketAddr, Setup) {
         shard: 0,
         clock: Arc::new(SystemClock::new()),
         waker: Waker::new().expect("a waker"),
-        sockets: SocketSettings { shard: 0, frames, queues: QueueLimits::default(), totals },
+        sockets: SocketSettings {
+            shard: 0,
+            frames,
+            queues: QueueLimits::default(),
+            totals,
+            spin: Duration::ZERO,
+        },
         reception: Reception {
             listener: listeners.remove(0),
             seats: Seats::new(10),

@@ -56,6 +56,12 @@ pub static KEYS: &[Key] = &[
         slot: Slot::Count(|c| &mut c.shards, 0, 256),
     },
     Key {
+        name: "spin_us",
+        about: "How long such a thread looks for work before it sleeps, in microseconds. Answers come sooner, and it \
+                takes a core of its own. 0 sleeps at once.",
+        slot: Slot::Count(|c| &mut c.spin_us, 0, 1_000_000),
+    },
+    Key {
         name: "durability",
         about: "What an acknowledgement survives: \"fsync\" power loss, \"os\" the end of the process, \
                 \"memory\" nothing. The last two need --accept-loss.",

@@ -238,7 +238,7 @@ mod tests {
                 "auth.hs256_secret" => "s".repeat(32),
                 "auth.keys" => r#"[{ jwks = "a.json" }]"#.to_owned(),
                 "auth.api_keys" => r#"[{ sha256 = "aa", subject = "bot", limits = "unlimited" }]"#.to_owned(),
-                "shards" => "3".to_owned(),
+                "shards" | "spin_us" => "3".to_owned(),
                 "limits.queue_bytes" => "2000000".to_owned(),
                 name if name.starts_with("limits.") => (100_000 - at).to_string(),
                 name if name.ends_with("_ms") => format!("{}s", 30 + at),

@@ -37,6 +37,8 @@ pub struct Config {
     pub data: PathBuf,
     /// How many threads own sockets; 0 means one per core.
     pub shards: u64,
+    /// How long a thread that owns sockets looks for work before it sleeps, in microseconds.
+    pub spin_us: u64,
     /// What an acknowledgement promises.
     pub durability: Durability,
     /// Over how long connections are closed at a stop.
@@ -118,6 +120,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data: PathBuf::from("./walras-data"),
             shards: 0,
+            spin_us: 0,
             durability: Durability::Fsync,
             drain_ms: 5_000,
             log: "info".to_owned(),
