@@ -6,6 +6,8 @@
 
 use std::ops::{Index, IndexMut};
 
+use super::memory::room_for;
+
 /// Values of a chunk, as a power of two.
 const CHUNK_BITS: u32 = 12;
 const CHUNK: usize = 1 << CHUNK_BITS;
@@ -39,7 +41,7 @@ impl<T> Column<T> {
 
     #[cold]
     fn begin_chunk(&mut self) {
-        self.full.push(std::mem::replace(&mut self.last, Vec::with_capacity(CHUNK)));
+        self.full.push(std::mem::replace(&mut self.last, room_for(CHUNK)));
     }
 
     #[inline]

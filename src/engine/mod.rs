@@ -20,6 +20,7 @@ mod ledger;
 mod lifecycle;
 mod machine;
 mod market;
+mod memory;
 mod outcome;
 mod places;
 mod query;
@@ -51,6 +52,7 @@ pub use event::{
 pub use ids::{AuctionId, AuctionSlot, BidId, Party, PartyKey, SettlementId};
 pub use machine::{Engine, EngineLimits};
 pub use market::{Market, MarketEntry};
+pub use memory::advise_of_memory;
 pub use rows::BidRow;
 pub use state::{AuctionState, AuctionStatus};
 pub use terms::{

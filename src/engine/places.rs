@@ -9,6 +9,7 @@
 //! another may share it, and then their places lie close enough for the processor to reach them all at once.
 
 use super::ids::{AuctionSlot, BidId};
+use super::memory::room_for;
 
 /// Where a bid is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +153,8 @@ impl Table {
     #[cold]
     fn grow(&mut self) {
         let length = (self.buckets.len() * 2).max(2);
-        let old = std::mem::replace(&mut self.buckets, vec![Bucket::default(); length]);
+        let old = std::mem::replace(&mut self.buckets, room_for(length));
+        self.buckets.resize(length, Bucket::default());
         for bucket in &old {
             for index in 0..bucket.count as usize {
                 self.put(bucket.hashes[index], bucket.at(index));

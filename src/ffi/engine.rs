@@ -13,6 +13,7 @@ use super::live_types::{
     WALRAS_ENGINE_FAULTY, WALRAS_ENGINE_FROZEN, WALRAS_ENGINE_FULL, WALRAS_ENGINE_LOW_SPACE,
     WALRAS_ENGINE_READY, walras_engine_status,
 };
+use super::platform;
 use super::status::{
     Fault, WALRAS_BAD_ARGUMENT, WALRAS_FROZEN, WALRAS_INTERNAL, WALRAS_NOT_SUPPORTED, WALRAS_STOPPED,
     WALRAS_UNAVAILABLE,
@@ -143,6 +144,7 @@ impl Settings {
 
 impl Engine {
     pub fn new(options: &str) -> Result<Self, Fault> {
+        engine::advise_of_memory(platform::expect_filling);
         let settings = Settings::read(options)?;
         let manual = (settings.clock == ClockWord::Manual)
             .then(|| Arc::new(ManualClock::new(TimeUs(settings.start_time_us.unwrap_or(0)))));

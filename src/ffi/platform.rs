@@ -1,5 +1,5 @@
 //! The calls to the operating system that the C face needs, all in this file: a descriptor that can be
-//! waited for, and word of a fork. Everything else of the library without its server is portable.
+//! waited for, word of a fork, and advice about memory. Everything else of the library without its server is portable.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,6 +27,11 @@ impl Beacon {
     pub fn clear(&self) {
         self.0.clear();
     }
+}
+
+/// Says that these bytes are about to be filled: the system may provide their pages at once. What they hold does not change.
+pub(super) fn expect_filling(start: *const u8, bytes: usize) {
+    inner::expect_filling(start, bytes);
 }
 
 /// How often this process is the child of a fork since the library was first used.
@@ -105,6 +110,16 @@ mod inner {
     use std::os::fd::{AsRawFd, OwnedFd};
 
     use rustix::event::{EventfdFlags, eventfd};
+    use rustix::mm::{Advice, madvise};
+
+    pub fn expect_filling(start: *const u8, bytes: usize) {
+        let page = rustix::param::page_size();
+        let skipped = start.align_offset(page).min(bytes);
+        let (first, whole) = (start.wrapping_add(skipped), (bytes - skipped) / page * page);
+        // SAFETY: this advice changes when memory is provided, never what it holds; where there is none it is an error, as it is on
+        // systems older than Linux 5.14.
+        let _ = unsafe { madvise(first.cast_mut().cast(), whole, Advice::LinuxPopulateWrite) };
+    }
 
     pub struct Beacon(OwnedFd);
 
@@ -133,6 +148,8 @@ mod inner {
     use std::io::{self, PipeReader, PipeWriter, Read, Write};
     use std::os::fd::AsRawFd;
 
+    pub fn expect_filling(_start: *const u8, _bytes: usize) {}
+
     /// A pipe that holds a byte while it is set.
     pub struct Beacon(PipeReader, PipeWriter);
 
@@ -160,6 +177,8 @@ mod inner {
 mod inner {
     use std::io;
 
+    pub fn expect_filling(_start: *const u8, _bytes: usize) {}
+
     pub struct Beacon;
 
     impl Beacon {
@@ -174,5 +193,20 @@ mod inner {
         pub fn set(&self) {}
 
         pub fn clear(&self) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_leaves_memory_as_it_is() {
+        let bytes = vec![7_u8; 100_000];
+        for (skipped, count) in [(0, 100_000), (1, 99_999), (5_000, 3), (100_000, 0)] {
+            expect_filling(bytes[skipped..].as_ptr(), count);
+        }
+        expect_filling(std::ptr::null(), 0);
+        assert!(bytes.iter().all(|&byte| byte == 7));
     }
 }
