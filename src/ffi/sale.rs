@@ -191,8 +191,7 @@ fn put_fills_by_price(
     let (Some((prices, quantities)), Some(price)) = (bids.plain(), clearing.divide()) else { return false };
     let rows = prices.iter().zip(quantities).zip(lots_out.iter_mut().zip(marks_out)).enumerate();
     for (index, ((&limit, &quantity), (lots, mark_out))) in rows {
-        // A mask, since nothing foresees whether the next bid is above the price.
-        let (mut won, mut mark) = (quantity & -i64::from(limit > price.0), 0);
+        let (mut won, mut mark) = (std::hint::select_unpredictable(limit > price.0, quantity, 0), 0);
         if limit == price.0 || limit == WALRAS_NO_PRICE {
             let bid = bids.bid(index);
             won = clearing.fill(&bid).0;
