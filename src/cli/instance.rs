@@ -16,7 +16,7 @@ use walras::host::{Host, HostConfig, RandomIds, SystemClock};
 use walras::log::{self, Durability, Epoch, Fresh, LogId, Options};
 use walras::server::auth::{Authenticator, Tokens};
 use walras::server::config::Config;
-use walras::server::{Origins, QueueLimits, Server, ServerConfig, rest, tls};
+use walras::server::{Origins, Server, rest, tls};
 
 use super::Failure;
 
@@ -47,22 +47,7 @@ pub fn start(config: &Config, tokens: Tokens, origins: Origins) -> Result<Instan
     };
     let is_tls = tls.is_some();
     let host = start_host(config, tokens)?;
-    let settings = ServerConfig {
-        listen: config.listen,
-        shards: shards(config),
-        spin_us: config.spin_us,
-        tls,
-        origins,
-        sign_in_ms: config.auth.deadline_ms,
-        drain_ms: config.drain_ms,
-        connections_max: bounded(config.limits.connections),
-        connection_limits: config.limits.of_connections(),
-        queues: QueueLimits {
-            connection_bytes_max: size(config.limits.queue_bytes_per_connection),
-            connection_messages_max: size(config.limits.queue_messages_per_connection),
-            total_bytes_max: size(config.limits.queue_bytes),
-        },
-    };
+    let settings = config.of_server(shards(config), tls, origins);
     let routes = rest::router(Arc::clone(&host), Arc::clone(&verify) as _);
     let server = Server::start(settings, Arc::clone(&host), verify, routes).map_err(Failure::running)?;
     Ok(Instance { host, server, is_tls })
@@ -197,8 +182,4 @@ fn shards(config: &Config) -> u16 {
 
 fn bounded(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-fn size(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -16,7 +16,7 @@ use crate::host::{Clock, Host, SystemClock};
 use crate::server::auth::{Authenticator, Tokens};
 use crate::server::config::{Config, Loaded, Secret};
 use crate::server::jwt::{Claims, NumericDate, OneOrMany, mint};
-use crate::server::{Origins, QueueLimits, ServerConfig, rest, tls};
+use crate::server::{Origins, rest, tls};
 use crate::units::TimeUs;
 
 /// All servers that C holds.
@@ -46,29 +46,14 @@ impl Server {
             (Some(cert), Some(key)) => Some(tls::load_tls(cert, key).map_err(|why| setup(&why))?),
             _ => None,
         };
-        let bounded = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let settings = ServerConfig {
-            listen: config.listen,
-            shards: u16::try_from(config.shards.clamp(1, 256)).unwrap_or(1),
-            spin_us: config.spin_us,
-            tls,
-            origins: match (config.origins.is_empty(), tokens) {
-                (false, _) => Origins::Listed(config.origins.clone()),
-                // Any page in a browser on this machine could sign in with a token that everybody knows.
-                (true, Tokens::Development) => Origins::Loopback,
-                (true, Tokens::Configured) => Origins::Any,
-            },
-            sign_in_ms: config.auth.deadline_ms,
-            drain_ms: config.drain_ms,
-            connections_max: bounded(config.limits.connections),
-            connection_limits: config.limits.of_connections(),
-            queues: QueueLimits {
-                connection_bytes_max: size(config.limits.queue_bytes_per_connection),
-                connection_messages_max: size(config.limits.queue_messages_per_connection),
-                total_bytes_max: size(config.limits.queue_bytes),
-            },
+        let shards = u16::try_from(config.shards.clamp(1, 256)).unwrap_or(1);
+        let origins = match (config.origins.is_empty(), tokens) {
+            (false, _) => Origins::Listed(config.origins.clone()),
+            // Any page in a browser on this machine could sign in with a token that everybody knows.
+            (true, Tokens::Development) => Origins::Loopback,
+            (true, Tokens::Configured) => Origins::Any,
         };
+        let settings = config.of_server(shards, tls, origins);
         let host = Arc::clone(&engine.host);
         let routes = rest::router(Arc::clone(&host), Arc::clone(&verify) as _);
         let running = crate::server::Server::start(settings, Arc::clone(&host), verify, routes)

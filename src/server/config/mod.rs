@@ -15,6 +15,7 @@ mod load;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use duration::{parse_duration_ms, show_duration};
 pub use entries::{ApiKeyEntry, KeyEntry};
@@ -23,6 +24,7 @@ pub use keys::{KEYS, Key};
 pub use load::{Flag, Loaded, Source};
 
 use super::identity::ConnectionLimits;
+use super::settings::{Origins, QueueLimits, ServerConfig};
 use crate::log::Durability;
 
 /// Shortest HS256 secret outside `walras dev`, in bytes: as long as the hash it keys.
@@ -170,6 +172,35 @@ impl Config {
             _ => return Ok(()),
         };
         Err(ConfigError::Incomplete { set, missing })
+    }
+}
+
+impl Config {
+    /// What a server is started with that has so many shards.
+    pub fn of_server(
+        &self,
+        shards: u16,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        origins: Origins,
+    ) -> ServerConfig {
+        let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let limits = &self.limits;
+        ServerConfig {
+            listen: self.listen,
+            shards,
+            spin_us: self.spin_us,
+            tls,
+            origins,
+            sign_in_ms: self.auth.deadline_ms,
+            drain_ms: self.drain_ms,
+            connections_max: u32::try_from(limits.connections).unwrap_or(u32::MAX),
+            connection_limits: limits.of_connections(),
+            queues: QueueLimits {
+                connection_bytes_max: size(limits.queue_bytes_per_connection),
+                connection_messages_max: size(limits.queue_messages_per_connection),
+                total_bytes_max: size(limits.queue_bytes),
+            },
+        }
     }
 }
 
