@@ -70,7 +70,7 @@ impl Position {
         let lowest = PriceTicks(survey.market.lowest);
         if survey.is_short(&terms.supply) {
             let price = match terms.undersubscribed {
-                Undersubscribed::LowestBid => survey.lowest_real.map_or(lowest, PriceTicks),
+                Undersubscribed::LowestBid => survey.market.lowest_real(bids).unwrap_or(lowest),
                 Undersubscribed::Reserve | Undersubscribed::Cancel => lowest,
             };
             return Self { interval: (lowest, lowest), price, is_short: true, near: None };

@@ -1,29 +1,28 @@
 //! The clearing interval of a whole set of bids, from nothing: `p_lo` and `p_hi` of the rules.
 //!
 //! Demand above a price falls as the price rises and supply does not, so the lowest price with room is the
-//! end of a descent: bids are summed into a few thousand buckets of prices, the bucket where demand
-//! first fits is cut into buckets again, until a bucket is one tick. That is one pass for any
-//! price range that has about as many ticks as buckets, two for a million ticks, five at most, and
-//! never a comparison of bids. Budgets ask for other quantities at every price, so with them
-//! the price is found by bisection, a pass over the bids each time.
+//! end of a descent: bids are summed into a few thousand buckets of prices, those in the bucket where demand
+//! first fits are gathered and summed into buckets again, until a bucket is one tick. That is two passes over
+//! all bids whatever the range of prices, mostly, and never a comparison of bids. Budgets ask for other
+//! quantities at every price, so with them the price is found by bisection, a pass over the bids each time.
 
 use std::ops::AddAssign;
 
 use super::bid::{Bid, BidSource, Want};
 use super::supply::Supply;
 use super::{ClearError, Terms};
-use crate::units::PriceTicks;
+use crate::units::{Money, PriceTicks, QuantityLots};
 
-/// The most buckets of one pass, as a power of two: their sums stay in the second-level cache.
-const BUCKET_BITS_MAX: u32 = 14;
+/// The most buckets of one pass, as a power of two: their sums stay in the first-level cache.
+const BUCKET_BITS_MAX: u32 = 12;
 
 /// Where bids count: the lowest price of the sale, and the price at which price takers count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Market {
     /// `r` of the rules.
     pub lowest: i64,
-    /// `c` of the rules.
-    pub ceiling: Option<i64>,
+    /// `c` of the rules, `i64::MAX` without one.
+    pub ceiling: i64,
     /// The ceiling, or the highest limit, or the lowest price of the sale.
     pub top: i64,
 }
@@ -33,9 +32,21 @@ impl Market {
     #[inline]
     pub fn level(&self, bid: &Bid) -> i64 {
         match bid.price {
-            Some(price) => self.ceiling.map_or(price.0, |ceiling| price.0.min(ceiling)),
+            Some(price) => price.0.min(self.ceiling),
             None => self.top,
         }
+    }
+
+    /// The lowest limit of a real bid.
+    pub fn lowest_real(&self, bids: &(impl BidSource + ?Sized)) -> Option<PriceTicks> {
+        let mut lowest = None;
+        bids.for_each(|bid| {
+            if !bid.is_phantom && bid.price.is_some() {
+                let level = self.level(bid);
+                lowest = Some(lowest.map_or(level, |lowest: i64| lowest.min(level)));
+            }
+        });
+        lowest.map(PriceTicks)
     }
 }
 
@@ -48,77 +59,106 @@ pub(super) struct Survey {
     /// Lots wanted at the lowest price of the sale, by all and by real bids.
     pub demand: i128,
     pub real_demand: i128,
-    /// The lowest limit of a real bid.
-    pub lowest_real: Option<i64>,
     pub has_budgets: bool,
     pub has_price_takers: bool,
 }
 
 impl Survey {
     /// Looks at every bid once and refuses what entry should have refused.
+    #[inline(never)]
     pub fn new(terms: &Terms, bids: &(impl BidSource + ?Sized)) -> Result<Self, ClearError> {
         let lowest = terms.lowest_price().0;
-        let ceiling = terms.supply.ceiling().map(|ceiling| ceiling.0);
-        let market = Market { lowest, ceiling, top: ceiling.unwrap_or(lowest) };
-        let mut survey = Self {
-            market,
-            bid_count: 0,
-            phantom_count: 0,
-            demand: 0,
-            real_demand: 0,
-            lowest_real: None,
-            has_budgets: false,
-            has_price_takers: false,
-        };
         let has_cap = terms.bidder_cap().is_some();
+        let mut odd = OddBids { lowest, has_cap, highest: lowest, ..OddBids::default() };
         // Sums that a loop over a million bids touches are variables of their own: they stay in registers.
-        let (mut bid_count, mut highest, mut lowest_real) = (0_u64, lowest, i64::MAX);
-        let (mut real_demand, mut phantom_demand) = (0_i128, 0_i128);
-        let mut real_limit_count = 0_u64;
-        let mut invalid = None;
-        bids.for_each(|bid| {
-            let lots = match bid.want {
-                Want::Quantity(quantity) => i128::from(quantity.0),
-                Want::Budget(_) => {
-                    survey.has_budgets = true;
-                    bid.want.lots_at(PriceTicks(lowest))
-                }
-            };
-            let is_budget = matches!(bid.want, Want::Budget(money) if money.0 > 0 && lowest > 0 && !has_cap);
-            let is_valid = (lots > 0 || is_budget) && lots <= i128::from(i64::MAX);
-            let price = bid.price.map_or(lowest, |price| price.0);
-            if !is_valid || price < lowest {
-                invalid = invalid.or(Some(bid.seq));
-                return;
+        let (mut limit_count, mut limit_demand) = (0_u64, 0_i128);
+        let mut highest = lowest;
+        bids.for_each(|bid| match (bid.price, bid.want) {
+            (Some(PriceTicks(price)), Want::Quantity(QuantityLots(lots)))
+                if !bid.is_phantom && lots > 0 && price >= lowest =>
+            {
+                limit_count += 1;
+                limit_demand += i128::from(lots);
+                highest = highest.max(price);
             }
-            bid_count += 1;
-            highest = highest.max(price);
-            survey.has_price_takers |= bid.price.is_none();
-            if bid.is_phantom {
-                survey.phantom_count += 1;
-                phantom_demand += lots;
-                return;
-            }
-            real_demand += lots;
-            if bid.price.is_some() {
-                real_limit_count += 1;
-                lowest_real = lowest_real.min(price);
-            }
+            (price, Want::Quantity(quantity)) => odd.add_quantity(bid.seq, price, quantity, bid.is_phantom),
+            (price, Want::Budget(money)) => odd.add_budget(bid.seq, price, money, bid.is_phantom),
         });
-        (survey.bid_count, survey.real_demand) = (bid_count, real_demand);
-        survey.demand = real_demand + phantom_demand;
-        if let Some(seq) = invalid {
+        if let Some(seq) = odd.invalid {
             return Err(ClearError::InvalidBid { seq });
         }
-        survey.market.top = ceiling.unwrap_or(highest);
-        survey.lowest_real =
-            (real_limit_count > 0).then_some(ceiling.map_or(lowest_real, |c| c.min(lowest_real)));
-        Ok(survey)
+        let ceiling = terms.supply.ceiling();
+        let top = ceiling.map_or(highest.max(odd.highest), |ceiling| ceiling.0);
+        let real_demand = limit_demand + odd.real_demand;
+        Ok(Self {
+            market: Market { lowest, ceiling: ceiling.map_or(i64::MAX, |ceiling| ceiling.0), top },
+            bid_count: limit_count + odd.real_count + odd.phantom_count,
+            phantom_count: odd.phantom_count,
+            demand: real_demand + odd.phantom_demand,
+            real_demand,
+            has_budgets: odd.has_budgets,
+            has_price_takers: odd.has_price_takers,
+        })
     }
 
     /// Whether demand at the lowest price is short of the supply there.
     pub fn is_short(&self, supply: &Supply) -> bool {
         !supply.at(PriceTicks(self.market.lowest)).is_reached_by(self.demand)
+    }
+}
+
+/// What a survey learns from the bids that are not a limit and a quantity: price takers, budgets, phantoms, and
+/// those that entry should have refused.
+#[derive(Default)]
+struct OddBids {
+    lowest: i64,
+    has_cap: bool,
+    real_count: u64,
+    phantom_count: u64,
+    real_demand: i128,
+    phantom_demand: i128,
+    highest: i64,
+    has_budgets: bool,
+    has_price_takers: bool,
+    /// The first that is not valid.
+    invalid: Option<u64>,
+}
+
+// These take values and are said to be cold, so that the loop that calls them keeps all of the other bids in registers.
+impl OddBids {
+    #[cold]
+    fn add_quantity(
+        &mut self,
+        seq: u64,
+        price: Option<PriceTicks>,
+        quantity: QuantityLots,
+        is_phantom: bool,
+    ) {
+        self.add(seq, price, i128::from(quantity.0), quantity.0 > 0, is_phantom);
+    }
+
+    #[cold]
+    fn add_budget(&mut self, seq: u64, price: Option<PriceTicks>, money: Money, is_phantom: bool) {
+        self.has_budgets = true;
+        let lots = Want::Budget(money).lots_at(PriceTicks(self.lowest));
+        let is_countable = self.lowest > 0 && lots <= i128::from(i64::MAX);
+        self.add(seq, price, lots, is_countable && money.0 > 0 && !self.has_cap, is_phantom);
+    }
+
+    fn add(&mut self, seq: u64, price: Option<PriceTicks>, lots: i128, is_valid: bool, is_phantom: bool) {
+        if !is_valid || price.is_some_and(|price| price.0 < self.lowest) {
+            self.invalid = self.invalid.or(Some(seq));
+            return;
+        }
+        self.has_price_takers |= price.is_none();
+        self.highest = self.highest.max(price.map_or(self.lowest, |price| price.0));
+        if is_phantom {
+            self.phantom_count += 1;
+            self.phantom_demand += lots;
+            return;
+        }
+        self.real_count += 1;
+        self.real_demand += lots;
     }
 }
 
@@ -188,8 +228,10 @@ struct Descent<'a, B: ?Sized> {
 }
 
 impl<B: BidSource + ?Sized> Descent<'_, B> {
+    #[inline(never)]
     fn lowest<L: Lots>(&self) -> Floor {
-        let Market { lowest: mut low, top: mut high, .. } = self.market;
+        let market = self.market;
+        let Market { lowest: mut low, top: mut high, .. } = market;
         // Demand above `high`, which has room there; below `low` there is no room.
         let mut above = 0_i128;
         let mut near: Option<Vicinity> = None;
@@ -204,7 +246,7 @@ impl<B: BidSource + ?Sized> Descent<'_, B> {
                 }
             };
             match &near {
-                None => self.bids.for_each(|bid| add(self.market.level(bid), quantity(bid))),
+                None => self.bids.for_each(|bid| add(market.level(bid), quantity(bid))),
                 Some(near) => near.bids.iter().for_each(|bid| add(bid.level, bid.lots)),
             }
             let (bucket, demand_above, demand_inside) =
@@ -250,12 +292,14 @@ impl<B: BidSource + ?Sized> Descent<'_, B> {
             bids.retain(|bid| (low..=high).contains(&bid.level));
             return bids;
         }
+        let market = self.market;
         let mut inside = Vec::new();
         self.bids.for_each(|bid| {
-            let level = self.market.level(bid);
-            if (low..=high).contains(&level) {
+            let level = market.level(bid);
+            // One comparison tells whether a price is in a range.
+            if level.wrapping_sub(low) as u64 <= high.abs_diff(low) {
                 let (lots, is_taker) = (quantity(bid), bid.price.is_none());
-                inside.push(NearBid { level, lots, seq: bid.seq, is_taker });
+                keep(&mut inside, NearBid { level, lots, seq: bid.seq, is_taker });
             }
         });
         inside
@@ -277,6 +321,12 @@ impl<B: BidSource + ?Sized> Descent<'_, B> {
         });
         last_true(lo + 1, next, is_reached)
     }
+}
+
+/// Said to be cold, so that the loop that calls it has its registers for the bids that are not near.
+#[cold]
+fn keep(bids: &mut Vec<NearBid>, bid: NearBid) {
+    bids.push(bid);
 }
 
 fn interval_by_bisection(market: Market, supply: &Supply, bids: &(impl BidSource + ?Sized)) -> (i64, i64) {

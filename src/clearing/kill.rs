@@ -57,7 +57,6 @@ fn passed_over(available: i128, claims: impl Iterator<Item = (usize, i128)>) -> 
 /// Bids by price and priority, beside an index that knows the price after every removal.
 struct Book {
     index: DemandIndex,
-    market: Market,
     /// Real bids without a price, in priority order.
     takers: Vec<Entry>,
     /// Bids with a price, phantoms among them, the highest price first, within a price in priority order.
@@ -95,7 +94,7 @@ impl Book {
         takers.retain(|entry| !entry.bid.is_phantom);
         takers.sort_unstable_by_key(|entry| rank(terms, &entry.bid, entry.lots()));
         limits.sort_unstable_by_key(|entry| (Reverse(entry.level), rank(terms, &entry.bid, entry.lots())));
-        Self { index, market, takers, limits, first_alive: 0 }
+        Self { index, takers, limits, first_alive: 0 }
     }
 
     /// One round: the numbers of the bids removed, or nothing when all fit.
@@ -136,7 +135,7 @@ impl Book {
             self.first_alive += 1;
         }
         let highest = self.limits.get(self.first_alive).map_or(terms.lowest_price().0, |entry| entry.level);
-        self.market.ceiling.unwrap_or(highest)
+        terms.supply.ceiling().map_or(highest, |ceiling| ceiling.0)
     }
 }
 

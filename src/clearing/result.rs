@@ -160,7 +160,7 @@ impl Clearing {
     pub fn divide(&self) -> Option<PriceTicks> {
         let rules = &self.rules;
         // At the ceiling, higher limits count as equal.
-        let is_below_ceiling = rules.market.ceiling.is_none_or(|ceiling| rules.price < ceiling);
+        let is_below_ceiling = rules.price < rules.market.ceiling;
         let is_plain = rules.sells && !rules.pays_own_price && rules.cuts.is_empty();
         (is_plain && is_below_ceiling && rules.above == Share::All).then_some(PriceTicks(rules.price))
     }

@@ -13,7 +13,7 @@ use super::types::{
     WALRAS_OUTCOME_CLEARED, WALRAS_OUTCOME_NO_SALE, WALRAS_OUTCOME_UNDERSUBSCRIBED, walras_clearing,
     walras_grids, walras_int128,
 };
-use crate::clearing::{self, BidSource, ClearError, Clearing, Outcome};
+use crate::clearing::{self, Bid, BidSource, ClearError, Clearing, Outcome};
 use crate::units::{Grid, PriceTicks, QuantityLots};
 use crate::wire::auction_json::{Auction, write_result};
 use crate::wire::terms::{SaleTerms, parse_sale};
@@ -189,19 +189,25 @@ fn put_fills_by_price(
     mut payments_out: Option<Room<'_, walras_int128>>,
 ) -> bool {
     let (Some((prices, quantities)), Some(price)) = (bids.plain(), clearing.divide()) else { return false };
-    let rows = prices.iter().zip(quantities).zip(lots_out.iter_mut().zip(marks_out)).enumerate();
-    for (index, ((&limit, &quantity), (lots, mark_out))) in rows {
-        let (mut won, mut mark) = (std::hint::select_unpredictable(limit > price.0, quantity, 0), 0);
+    marks_out.fill(MaybeUninit::new(0));
+    for (index, ((&limit, &quantity), lots)) in prices.iter().zip(quantities).zip(lots_out).enumerate() {
+        let mut won = std::hint::select_unpredictable(limit > price.0, quantity, 0);
         if limit == price.0 || limit == WALRAS_NO_PRICE {
-            let bid = bids.bid(index);
-            won = clearing.fill(&bid).0;
-            mark = if clearing.is_at_margin(&bid) { WALRAS_MARK_AT_MARGIN } else { 0 };
+            won = fill_and_mark(clearing, &bids.bid(index), &mut marks_out[index]);
         }
         lots.write(won);
-        mark_out.write(mark);
         put(&mut payments_out, index, walras_int128::new(price.times(QuantityLots(won)).0));
     }
     true
+}
+
+/// Said to be cold, so that the loop that calls it keeps its registers for the other bids.
+#[cold]
+fn fill_and_mark(clearing: &Clearing, bid: &Bid, mark_out: &mut MaybeUninit<u8>) -> i64 {
+    if clearing.is_at_margin(bid) {
+        mark_out.write(WALRAS_MARK_AT_MARGIN);
+    }
+    clearing.fill(bid).0
 }
 
 pub(super) fn outcome_number(outcome: Outcome) -> i32 {
