@@ -35,7 +35,7 @@ pub trait Handler: 'static {
     /// The connection is over: nothing more comes from it, and nothing more is sent to it.
     fn gone(&mut self, sockets: &mut Sockets, id: ConnectionId, gone: Gone);
 
-    /// Once in each turn, after everything that came in and before anything is sent.
+    /// In each turn, after everything that came in and before anything is sent; once more if something came in meanwhile.
     fn turn(&mut self, _sockets: &mut Sockets) {}
 
     /// Asked before the thread sleeps: `false` if there is something to do that nobody would wake it for.

@@ -115,12 +115,13 @@ impl Chain {
 }
 
 impl Outbox {
-    /// Copies records out of the ring, at most about this many bytes; whether there were any.
-    pub fn read(&mut self, ring: &mut GatedReader, budget_bytes: usize) -> bool {
-        ring.read_many(&mut self.records, budget_bytes) > 0
+    /// Copies records out of the ring, at most about this many bytes. Where the first of them lies, if there were any.
+    pub fn read(&mut self, ring: &mut GatedReader, budget_bytes: usize) -> Option<usize> {
+        let first = self.records.used_bytes();
+        (ring.read_many(&mut self.records, budget_bytes) > 0).then_some(first)
     }
 
-    /// The record at `at`; the first one lies at 0.
+    /// The record at `at`, which is where a read or the record before it says that one lies.
     pub fn record(&self, at: usize) -> Option<Record> {
         if at >= self.records.used_bytes() {
             return None;
@@ -217,6 +218,11 @@ impl Outbox {
     /// The connection with a chain at `index` in the order of their first pieces.
     pub fn dirty(&self, index: usize) -> Option<u32> {
         self.dirty.get(index).copied()
+    }
+
+    /// How many connections have a chain.
+    pub fn dirty_count(&self) -> usize {
+        self.dirty.len()
     }
 
     /// What a piece is.

@@ -68,6 +68,12 @@ impl Poller {
         self.look(patience.map(|patience| patience.saturating_sub(spin)))
     }
 
+    /// Whether anything is ready by now. What the last wait found must have been dealt with.
+    pub fn look_again(&mut self) -> bool {
+        // A failure meets the next wait as well, which tells of it.
+        self.look(Some(Duration::ZERO)).is_ok() && !self.events.is_empty()
+    }
+
     fn look(&mut self, patience: Option<Duration>) -> io::Result<()> {
         self.events.clear();
         let timeout = patience.map(|patience| {

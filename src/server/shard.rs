@@ -28,6 +28,8 @@ use crate::wire::CloseCode;
 const READ_BYTES: usize = 64 * 1024;
 /// Reads of one connection in a turn, so that none of them starves the others.
 const READS_MAX: usize = 4;
+/// So many writes take longer than to ask once more whether something has come in, which then goes out with them.
+const DEAR_WRITES: usize = 16;
 
 /// One shard: its connections, and the one who is asked about them.
 pub struct Shard<H> {
@@ -112,6 +114,18 @@ impl<H: Handler> Shard<H> {
         for id in std::mem::take(&mut self.sockets.unread) {
             self.read(id);
         }
+        self.attend();
+        if self.sockets.dirty_count() >= DEAR_WRITES && self.sockets.poller.look_again() {
+            self.attend();
+        }
+        self.tell();
+        self.sockets.flush();
+        self.tell();
+        self.sockets.sweep();
+    }
+
+    /// Reads what the poller found ready, and has the handler act on it.
+    fn attend(&mut self) {
         for index in 0..self.sockets.poller.count() {
             let Some(ready) = self.sockets.poller.ready(index) else { continue };
             let id = ConnectionId::from_number(ready.token);
@@ -126,10 +140,6 @@ impl<H: Handler> Shard<H> {
             }
         }
         self.handler.turn(&mut self.sockets);
-        self.tell();
-        self.sockets.flush();
-        self.tell();
-        self.sockets.sweep();
     }
 
     fn expire(&mut self) {
@@ -277,5 +287,104 @@ impl<H: Handler> Shard<H> {
                 self.handler.drained(&mut self.sockets, id);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::sync::mpsc;
+
+    use axum::Router;
+
+    use super::*;
+    use crate::server::frames::Kind;
+    use crate::server::testing::{connect, setup};
+
+    #[derive(Debug, PartialEq, Eq)]
+    enum Call {
+        Message,
+        Turn,
+        FallsAsleep,
+    }
+
+    /// Answers a message to everybody, and has something more to say to everybody before that is sent.
+    struct Choir {
+        members: Vec<ConnectionId>,
+        waker: Arc<Waker>,
+        left_to_say: u8,
+        stage: Stage,
+        calls: mpsc::Sender<Call>,
+    }
+
+    impl Choir {
+        fn called(&self, call: Call) {
+            self.calls.send(call).expect("the test listens");
+        }
+    }
+
+    impl Handler for Choir {
+        fn opened(&mut self, _sockets: &mut Sockets, id: ConnectionId, _hello: Hello) {
+            self.members.push(id);
+        }
+
+        fn message(&mut self, _: &mut Sockets, _: ConnectionId, _: Kind, _: &mut [u8]) {
+            self.left_to_say = 2;
+            self.called(Call::Message);
+        }
+
+        fn turn(&mut self, sockets: &mut Sockets) {
+            if self.left_to_say == 0 {
+                return;
+            }
+            self.left_to_say -= 1;
+            self.waker.wake();
+            for &id in &self.members {
+                sockets.send_frame(id, PONG, b"a");
+            }
+            self.called(Call::Turn);
+        }
+
+        fn falls_asleep(&mut self) -> bool {
+            self.called(Call::FallsAsleep);
+            true
+        }
+
+        fn gone(&mut self, _sockets: &mut Sockets, _id: ConnectionId, _gone: Gone) {
+            self.stage = Stage::Stopped;
+        }
+
+        fn stage(&self) -> Stage {
+            self.stage
+        }
+    }
+
+    /// What a shard with so many connections does from a message until all has been sent that it brings about.
+    fn calls(connection_count: usize) -> Vec<Call> {
+        let (calls, heard) = mpsc::channel();
+        let (address, setup) = setup(Router::new());
+        let waker = Arc::clone(&setup.waker);
+        let choir = || Choir { members: Vec::new(), waker, left_to_say: 0, stage: Stage::Serving, calls };
+        let thread = setup.spawn(choir).expect("a thread");
+        let mut members: Vec<_> = (0..connection_count).map(|_| connect(address)).collect();
+        members[0].write_all(&[0x81, 0x81, 0, 0, 0, 0, b'?']).expect("sent");
+        for member in &mut members {
+            let mut answers = [0; 6];
+            member.read_exact(&mut answers).expect("two answers");
+            assert_eq!(answers, [0x8a, 1, b'a', 0x8a, 1, b'a']);
+        }
+        drop(members);
+        thread.join().expect("the shard has ended");
+        let mut calls: Vec<_> = heard.iter().skip_while(|call| *call != Call::Message).collect();
+        let last_turn = calls.iter().rposition(|call| *call == Call::Turn).expect("there were turns");
+        calls.truncate(last_turn + 1);
+        calls
+    }
+
+    #[test]
+    fn what_comes_while_many_are_to_be_written_to_goes_out_with_it() {
+        use Call::{FallsAsleep, Message, Turn};
+        assert_eq!(calls(DEAR_WRITES - 1), [Message, Turn, FallsAsleep, Turn]);
+        assert_eq!(calls(DEAR_WRITES), [Message, Turn, Turn]);
     }
 }

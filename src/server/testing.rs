@@ -41,7 +41,7 @@ pub fn setup(rest: Router) -> (SocketAddr, Setup) {
         },
         reception: Reception {
             listener: listeners.remove(0),
-            seats: Seats::new(10),
+            seats: Seats::new(20),
             tls: None,
             origins: Arc::new(Origins::Any),
             rest,

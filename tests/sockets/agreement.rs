@@ -1,7 +1,7 @@
 //! Several clients, one market: bidders and watchers agree on every number, what is sold
 //! is what there was, and nobody pays more than was bid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -209,4 +209,35 @@ fn check_end(world: &World, book: &Book, complete: &Value, own: &[Value]) {
     let sold: f64 =
         result["allocations"].as_array().expect("a list").iter().map(|one| f64_of(&one["quantity"])).sum();
     assert_eq!(sold, SUPPLY as f64);
+}
+
+#[test]
+fn many_who_watch_hear_each_bid_once_while_more_come_in() {
+    let world = World::start();
+    world.create(AUCTION, json!({"max_bids_per_bidder": 1_000}));
+    let watchers = (0..40).map(|number| world.subscriber(&format!("watcher-{number}"), "bids"));
+    let mut watchers: Vec<Client> = watchers.collect();
+    let bid_id = |message: &Value| message["payload"]["bid_id"].as_str().expect("an id").to_owned();
+    // Each waits for its answer, so that bids come in at every point of the server's turns.
+    let bidder = |number: u64| {
+        let mut client = world.trader(&format!("bidder-{number}"));
+        let place = |step| {
+            client.say(bid(1 + step, 3.0));
+            bid_id(&client.expect("bid_accepted"))
+        };
+        (0_u64..50).map(place).collect::<Vec<_>>()
+    };
+    let accepted = std::thread::scope(|scope| {
+        let bidders = [1, 2, 3, 4].map(|number| scope.spawn(move || bidder(number)));
+        bidders.map(|bidder| bidder.join().expect("all was accepted"))
+    });
+    let heard: Vec<String> = watchers[0].all().iter().map(bid_id).collect();
+    assert_eq!(heard.iter().collect::<BTreeSet<_>>(), accepted.iter().flatten().collect());
+    assert_eq!(heard.len(), 200, "none came twice");
+    for own in accepted {
+        assert!(heard.iter().filter(|id| own.contains(id)).eq(&own), "each bidder's come in its order");
+    }
+    for watcher in &mut watchers[1..] {
+        assert_eq!(watcher.all().iter().map(bid_id).collect::<Vec<_>>(), heard);
+    }
 }

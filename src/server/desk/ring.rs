@@ -22,7 +22,10 @@ impl Desk {
     /// Takes what has come since the last turn.
     pub(super) fn read_ring(&mut self, sockets: &mut Sockets) {
         let mut at = 0;
-        while at < TURN_BYTES && sockets.outbox().read(&mut self.ring, TURN_BYTES) {
+        while at < TURN_BYTES
+            && let Some(first) = sockets.outbox().read(&mut self.ring, TURN_BYTES)
+        {
+            at = first;
             while let Some(record) = sockets.outbox().record(at) {
                 at = record.next;
                 if let Some(header) = record.header {
