@@ -299,13 +299,8 @@ unsafe fn steps<'a>(
         match (whole.is_null(), floats.is_null()) {
             (false, true) => items(whole, count).map(Cow::Borrowed),
             (true, false) => {
-                let on_grid = Floats::on(grid);
-                let step = |&float: &f64| match on_grid.steps(float) {
-                    Some(steps) => steps,
-                    None if float.is_nan() => WALRAS_NO_PRICE,
-                    None => WALRAS_OFF_GRID_STEP,
-                };
-                Ok(Cow::Owned(items(floats, count)?.iter().map(step).collect()))
+                let odd = |float: f64| if float.is_nan() { WALRAS_NO_PRICE } else { WALRAS_OFF_GRID_STEP };
+                Ok(Cow::Owned(Floats::on(grid).column(items(floats, count)?, odd)))
             }
             (true, true) if count == 0 => Ok(Cow::Borrowed(&[])),
             (true, true) => Err(Fault::new(WALRAS_NULL_POINTER, "prices and quantities must be given")),
