@@ -11,6 +11,9 @@ use super::Sockets;
 use crate::fanout::prefetch;
 use crate::wire::CloseCode;
 
+/// So many writes ahead the list of connections is fetched, of which a line has several.
+const FAR: usize = 8;
+
 impl Sockets {
     /// Writes to every connection that got something in this turn, and ends the turn.
     pub(in crate::server) fn flush(&mut self) {
@@ -41,6 +44,10 @@ impl Sockets {
     /// system call in between takes longer than the memory.
     #[inline]
     fn look_ahead(&self, index: usize) {
+        if let Some(slot) = self.outbox.dirty(index + FAR) {
+            prefetch(&self.connections[slot as usize]);
+            prefetch(&self.chains[slot as usize]);
+        }
         let next = self.outbox.dirty(index).and_then(|slot| self.connections.get(slot as usize));
         if let Some(connection) = next.and_then(|slot| slot.connection.as_deref()) {
             prefetch(connection);
