@@ -120,12 +120,14 @@ mod tests {
         count.and_then(|count| count.trim().parse().ok()).expect("a number")
     }
 
+    const WAITS: usize = 20;
+
     /// Waits that nothing ends: whether each was as long as asked for, and how many went by without sleep.
     fn waits(spin: Duration) -> (bool, usize) {
         let waker = Waker::new().expect("a waker");
         let mut poller = Poller::new(&waker, spin).expect("a set");
         let mut are_long = true;
-        let awake = (0..20).filter(|_| {
+        let awake = (0..WAITS).filter(|_| {
             let (start, before) = (Instant::now(), sleeps());
             poller.wait(Some(PATIENCE)).expect("waits");
             are_long &= start.elapsed() >= PATIENCE && poller.count() == 0;
@@ -137,8 +139,11 @@ mod tests {
 
     #[test]
     fn a_wait_sleeps_unless_it_is_to_spin() {
-        assert_eq!(waits(Duration::ZERO), (true, 0));
-        assert_eq!(waits(PATIENCE / 2), (true, 0), "for the other half it sleeps");
+        // On a busy machine the time may be over before a thread gets to sleep, but not mostly.
+        for spin in [Duration::ZERO, PATIENCE / 2] {
+            let (are_long, awake) = waits(spin);
+            assert!(are_long && awake < WAITS / 2, "{awake} of {WAITS} without sleep, looking for {spin:?}");
+        }
         // What the test reads may itself make it wait, but not every time.
         let (are_long, awake) = waits(LONG);
         assert!(are_long && awake > 0);
