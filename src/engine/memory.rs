@@ -17,7 +17,7 @@ pub fn advise_of_memory(adviser: fn(start: *const u8, bytes: usize)) {
 }
 
 /// Room for so many values, which come soon.
-pub(super) fn room_for<T>(count: usize) -> Vec<T> {
+pub(crate) fn room_for<T>(count: usize) -> Vec<T> {
     let mut values: Vec<T> = Vec::with_capacity(count);
     let room = values.spare_capacity_mut();
     if let (Some(adviser), BYTES_MIN..) = (ADVISER.get(), size_of_val(room)) {

@@ -53,6 +53,8 @@ pub use ids::{AuctionId, AuctionSlot, BidId, Party, PartyKey, SettlementId};
 pub use machine::{Engine, EngineLimits};
 pub use market::{Market, MarketEntry};
 pub use memory::advise_of_memory;
+#[cfg(feature = "ffi")]
+pub(crate) use memory::room_for;
 pub use rows::BidRow;
 pub use state::{AuctionState, AuctionStatus};
 pub use terms::{

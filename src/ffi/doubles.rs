@@ -5,6 +5,7 @@
 //! the processor rounds correctly; where they are too large for that, the float's shortest text is read instead.
 
 use super::platform::expect_filling;
+use crate::engine::{advise_of_memory, room_for};
 use crate::units::{Grid, Reading};
 
 /// Whole numbers up to here are floats without rounding.
@@ -18,8 +19,6 @@ const SHIFT: f64 = 6_755_399_441_055_744.0;
 const SHIFTED_MAX: f64 = 2_251_799_813_685_248.0;
 /// Floats that are looked at one by one if there is an odd one among them.
 const CHUNK: usize = 64;
-/// Columns of less are not worth telling the system of.
-const TOLD_BYTES_MIN: usize = 64 << 10;
 
 /// What to do with a float between two steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +54,8 @@ impl Floats {
 
     /// How many steps each float is, or what `odd` says of one that is none exactly.
     pub fn column(&self, floats: &[f64], odd: impl Fn(f64) -> i64) -> Vec<i64> {
-        let mut column: Vec<i64> = Vec::with_capacity(floats.len());
-        let room = column.spare_capacity_mut();
-        if size_of_val(room) >= TOLD_BYTES_MIN {
-            expect_filling(room.as_ptr().cast(), size_of_val(room));
-        }
+        advise_of_memory(expect_filling);
+        let mut column: Vec<i64> = room_for(floats.len());
         for chunk in floats.chunks(CHUNK) {
             let (start, mut are_steps) = (column.len(), true);
             column.extend(chunk.iter().map(|&float| {

@@ -108,45 +108,71 @@ impl Poller {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+    use std::sync::mpsc;
+
     use super::*;
 
     const PATIENCE: Duration = Duration::from_millis(2);
     const LONG: Duration = Duration::from_secs(60);
 
-    /// How often this thread has slept.
-    fn sleeps() -> u64 {
-        let status = std::fs::read_to_string("/proc/thread-self/status").expect("readable");
+    /// This thread, as the system calls it.
+    fn this_thread() -> PathBuf {
+        Path::new("/proc").join(std::fs::read_link("/proc/thread-self").expect("readable"))
+    }
+
+    /// How often a thread that has not ended has slept.
+    fn sleeps(thread: &Path) -> u64 {
+        let status = std::fs::read_to_string(thread.join("status")).expect("readable");
         let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         count.and_then(|count| count.trim().parse().ok()).expect("a number")
     }
-
-    const WAITS: usize = 20;
 
     /// Waits that nothing ends: whether each was as long as asked for, and how many went by without sleep.
     fn waits(spin: Duration) -> (bool, usize) {
         let waker = Waker::new().expect("a waker");
         let mut poller = Poller::new(&waker, spin).expect("a set");
-        let mut are_long = true;
-        let awake = (0..WAITS).filter(|_| {
-            let (start, before) = (Instant::now(), sleeps());
+        let (mut are_long, thread) = (true, this_thread());
+        let awake = (0..20).filter(|_| {
+            let (start, before) = (Instant::now(), sleeps(&thread));
             poller.wait(Some(PATIENCE)).expect("waits");
             are_long &= start.elapsed() >= PATIENCE && poller.count() == 0;
-            sleeps() == before
+            sleeps(&thread) == before
         });
         let awake = awake.count();
         (are_long, awake)
     }
 
     #[test]
-    fn a_wait_sleeps_unless_it_is_to_spin() {
-        // On a busy machine the time may be over before a thread gets to sleep, but not mostly.
-        for spin in [Duration::ZERO, PATIENCE / 2] {
-            let (are_long, awake) = waits(spin);
-            assert!(are_long && awake < WAITS / 2, "{awake} of {WAITS} without sleep, looking for {spin:?}");
-        }
+    fn a_wait_is_as_long_as_asked_for_and_does_not_sleep_while_it_is_to_look() {
+        assert!(waits(Duration::ZERO).0);
+        assert!(waits(PATIENCE / 2).0, "one half it looks, the other it sleeps");
         // What the test reads may itself make it wait, but not every time.
         let (are_long, awake) = waits(LONG);
         assert!(are_long && awake > 0);
+    }
+
+    #[test]
+    fn a_wait_sleeps_once_it_has_looked_as_long_as_it_is_to() {
+        for spin in [Duration::ZERO, PATIENCE] {
+            let waker = Waker::new().expect("a waker");
+            let (tell, told) = mpsc::channel();
+            std::thread::scope(|scope| {
+                let waiter = scope.spawn(|| {
+                    let mut poller = Poller::new(&waker, spin).expect("a set");
+                    let thread = this_thread();
+                    tell.send((sleeps(&thread), thread)).expect("the test listens");
+                    poller.wait(Some(LONG)).expect("waits");
+                    poller.count()
+                });
+                let (before, thread) = told.recv().expect("it runs");
+                while !waiter.is_finished() && sleeps(&thread) == before {
+                    std::thread::yield_now();
+                }
+                waker.wake();
+                assert_eq!(waiter.join().expect("it waited"), 1, "it was woken from its sleep");
+            });
+        }
     }
 
     #[test]

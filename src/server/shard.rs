@@ -115,7 +115,7 @@ impl<H: Handler> Shard<H> {
             self.read(id);
         }
         self.attend();
-        if self.sockets.dirty_count() >= DEAR_WRITES && self.sockets.poller.look_again() {
+        if self.sockets.outbox().dirty_count() >= DEAR_WRITES && self.sockets.poller.look_again() {
             self.attend();
         }
         self.tell();

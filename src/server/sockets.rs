@@ -314,11 +314,6 @@ impl Sockets {
         self.free.len() + self.dead.len() == self.connections.len()
     }
 
-    /// How many connections get something in this turn, so far.
-    pub(super) fn dirty_count(&self) -> usize {
-        self.outbox.dirty_count()
-    }
-
     /// Whether there is something to do that nobody will tell of; asked once a turn.
     pub(super) fn take_wants_turn(&mut self) -> bool {
         std::mem::take(&mut self.wants_turn) || !self.unread.is_empty()

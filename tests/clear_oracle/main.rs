@@ -16,7 +16,7 @@ use sale::{Sale, sales, wide_sales};
 use walras::clearing::{
     Allocation, Bid, ClearError, Clearing, Outcome, Payment, PriceRule, Terms, Undersubscribed, Want, clear,
 };
-use walras::units::{PriceTicks, QuantityLots};
+use walras::units::{Money, PriceTicks, QuantityLots};
 
 /// Tens of thousands in a release run, some thousands where the compiler does not help.
 const CASES: u32 = if cfg!(debug_assertions) { 3_000 } else { 80_000 };
@@ -317,6 +317,10 @@ fn what_entry_should_have_refused_is_refused() {
         let bids = [sale::plain_bid(9, 5, 0), sale::plain_bid(price, lots, 1)];
         assert_eq!(clear(&terms, &bids), Err(ClearError::InvalidBid { seq: 1 }), "{lots} at {price}");
     }
+    let budget = Bid { want: Want::Budget(Money(100)), ..sale::plain_bid(9, 5, 1) };
+    assert!(clear(&terms, &[budget]).is_ok());
+    let with_cap = Terms { max_quantity_per_bidder: Some(QuantityLots(50)), ..terms };
+    assert_eq!(clear(&with_cap, &[budget]), Err(ClearError::InvalidBid { seq: 1 }), "a budget beside a cap");
 }
 
 #[test]
