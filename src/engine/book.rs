@@ -32,7 +32,8 @@ impl Engine {
     pub fn book(&self, slot: AuctionSlot) -> impl Iterator<Item = BookEntry> + '_ {
         let auction = self.at(slot);
         let bids = &auction.bids;
-        (0..bids.count()).filter(|&index| bids.is_live(index)).map(move |index| {
+        let places = (0..bids.count()).zip(bids.time_order.places(bids.count()));
+        places.filter(|&(index, _)| bids.is_live(index)).map(move |(index, place)| {
             let wanted = bids.wanted(index);
             BookEntry {
                 bid: bids.receipts[index as usize].id,
@@ -40,7 +41,7 @@ impl Engine {
                 client_bid_id: bids.client_id(index).cloned(),
                 quantity: wanted.quantity,
                 price: wanted.price,
-                priority: bids.priorities[index as usize],
+                priority: place,
                 is_marginal: wanted.is_marginal,
                 is_phantom: wanted.is_phantom,
             }

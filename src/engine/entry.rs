@@ -223,7 +223,7 @@ impl Engine {
                 auction.judge_lowering(turn.now)?;
             }
             auction.judge_terms(new)?;
-            if auction.bids.by_priority.len() >= PLACES_MAX {
+            if auction.bids.place_count() >= PLACES_MAX {
                 let max = PLACES_MAX as u64;
                 return Err(Rejection::CapacityReached {
                     what: "the number of the auction's amendments",

@@ -33,6 +33,7 @@ mod snapshot;
 mod state;
 mod terms;
 mod terms_bytes;
+mod time_order;
 mod view;
 mod what_if;
 

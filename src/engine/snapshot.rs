@@ -18,6 +18,7 @@ use super::outcome::{Obligation, Outcome, Won};
 use super::places::BidPlace;
 use super::state::AuctionStatus;
 use super::terms::Terms;
+use super::time_order::TimeOrder;
 use crate::clearing::{self, DemandIndex, Quote};
 use crate::units::QuantityLots;
 
@@ -208,20 +209,20 @@ fn write_bids(out: &mut Writer<'_>, bids: &Bids) {
     let count = bids.receipts.len();
     out.count(count);
     out.0.reserve(count * (BID_BYTES + 1));
-    for at in 0..count {
+    for (at, place) in bids.time_order.places(bids.count()).enumerate() {
         let receipt = &bids.receipts[at];
         out.id(receipt.id.0);
         out.u32(bids.bidders[at]);
         out.i64(bids.quantities[at].0);
         out.i64(bids.prices[at].0);
         out.byte(bids.flags[at]);
-        out.u32(bids.priorities[at]);
+        out.u32(place);
         out.time(receipt.at);
         out.u64(receipt.offset);
         out.i64(receipt.current_price.0);
         out.option(bids.client_id(at as u32), |out, client_id| out.text(client_id));
     }
-    out.count(bids.by_priority.len());
+    out.count(bids.place_count());
     out.list(&sorted(&bids.amended), |out, (index, amended)| {
         out.u32(*index);
         out.i64(amended.first_quantity.0);
@@ -248,13 +249,14 @@ fn read_bids(input: &mut Reader<'_>, bidder_count: usize, offset: u64) -> Read<B
     let mut bids = Bids::default();
     bids.by_client_id.seed = input.u128()?;
     let count = input.count(BID_BYTES + 1)?;
+    let mut places = Vec::with_capacity(count);
     for index in 0..count {
         let id = BidId(input.id()?);
         bids.bidders.push(input.u32()?);
         bids.quantities.push(input.lots()?);
         bids.prices.push(input.price()?);
         bids.flags.push(input.byte()?);
-        bids.priorities.push(input.u32()?);
+        places.push(input.u32()?);
         let (at, offset, current_price) = (input.time()?, input.u64()?, input.price()?);
         bids.receipts.push(Receipt { id, at, offset, current_price });
         if let Some(client_id) = input.option(Reader::text)? {
@@ -262,10 +264,10 @@ fn read_bids(input: &mut Reader<'_>, bidder_count: usize, offset: u64) -> Read<B
         }
     }
     let place_count = input.u32()? as usize;
-    // Each place in time was taken by an event.
-    if place_count < count || place_count as u64 > offset || (count == 0 && place_count > 0) {
-        return Err(BytesError::Wrong { what: "the order of the bids" });
-    }
+    // Each place in time was taken by an event, the first one by a bid.
+    let may_be = place_count >= count && place_count as u64 <= offset && (count > 0 || place_count == 0);
+    let order = may_be.then(|| TimeOrder::with_places(&places, place_count)).flatten();
+    bids.time_order = order.ok_or(BytesError::Wrong { what: "the order of the bids" })?;
     let amendments = input.list(38, read_amended)?;
     if !are_rising(&amendments, count) {
         return Err(BytesError::Wrong { what: "an amendment" });
@@ -278,7 +280,7 @@ fn read_bids(input: &mut Reader<'_>, bidder_count: usize, offset: u64) -> Read<B
     }
     bids.cancelled.extend(cancellations);
     let are_known = bids.bidders.iter().all(|&bidder| (bidder as usize) < bidder_count);
-    if !are_known || !bids.rebuild(place_count) {
+    if !are_known || !bids.rebuild() {
         return Err(BytesError::Wrong { what: "a bid" });
     }
     Ok(bids)
