@@ -189,7 +189,7 @@ impl Auction {
     pub(super) fn fact(&self, index: u32) -> BidFact {
         let wanted = self.bids.wanted(index);
         BidFact {
-            bid: self.bids.receipts[index as usize].id,
+            bid: self.bids.receipts.id(index),
             party: self.bidders.of(self.bids.bidders[index as usize]).key,
             client_bid_id: self.bids.client_id(index).cloned(),
             quantity: wanted.quantity,
@@ -211,12 +211,12 @@ impl Auction {
             bid: BidFact {
                 quantity: first.quantity,
                 price: first.price,
-                current_price: self.bids.receipts[index as usize].current_price,
+                current_price: self.bids.receipts.current_price(index),
                 standing: self.bids.first_standing(index),
                 ..self.fact(index)
             },
-            at: self.bids.receipts[index as usize].at,
-            offset: self.bids.receipts[index as usize].offset,
+            at: self.bids.receipts.at(index),
+            offset: self.bids.receipts.offset(index),
             status: self.bid_status(index),
             duplicate,
         }

@@ -36,7 +36,7 @@ impl Engine {
         places.filter(|&(index, _)| bids.is_live(index)).map(move |(index, place)| {
             let wanted = bids.wanted(index);
             BookEntry {
-                bid: bids.receipts[index as usize].id,
+                bid: bids.receipts.id(index),
                 party: auction.bidders.of(bids.bidders[index as usize]).party.clone(),
                 client_bid_id: bids.client_id(index).cloned(),
                 quantity: wanted.quantity,

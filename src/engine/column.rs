@@ -54,6 +54,20 @@ impl<T> Column<T> {
         }
     }
 
+    /// How many values come first for which this holds, with their places: for those behind them it does not.
+    pub(super) fn partition_point(&self, holds: impl Fn(usize, &T) -> bool) -> usize {
+        let (mut start, mut end) = (0, self.len());
+        while start < end {
+            let middle = start + (end - start) / 2;
+            if holds(middle, &self[middle]) {
+                start = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        start
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.iter_from(0)
     }
@@ -122,6 +136,8 @@ mod tests {
             prop_assert!(column.iter().eq(&vector));
             prop_assert!(column.clone().iter_from(start).eq(vector.iter().skip(start)));
             prop_assert!((0..vector.len()).all(|place| column[place] == vector[place]));
+            let is_before = |place: usize, value: &usize| place < start && *value == vector[place];
+            prop_assert_eq!(column.partition_point(is_before), vector.len().min(start));
             prop_assert!((0..vector.len() + CHUNK).all(|place| column.get(place) == vector.get(place)));
         }
     }

@@ -6,12 +6,13 @@
 
 use super::answer::{AcceptedBid, Answer, Rejection};
 use super::auction::{Acceptances, Auction, Turn, demand};
-use super::bids::{Cancelled, Receipt, Wanted};
+use super::bids::{Cancelled, Wanted};
 use super::command::{AmendBid, BidRef, BidWish, BidderPlace, CancelBid, SubmitBid};
 use super::event::{Event, Fact};
 use super::ids::{AuctionId, AuctionSlot, BidId, Party};
 use super::machine::Engine;
 use super::places::BidPlace;
+use super::receipts::Receipt;
 use crate::clearing::DemandError;
 use crate::limits::{CANCEL_ALL_BIDS_MAX, PRICE_TICKS_MAX, QUANTITY_LOTS_MAX};
 use crate::units::TimeUs;
@@ -58,8 +59,8 @@ impl Engine {
     /// The id of a bid that was placed, and the event of its acceptance.
     #[inline]
     pub fn placed(&self, placed: PlacedBid) -> (BidId, u64) {
-        let Receipt { id, offset, .. } = self.at(placed.slot()).bids.receipts[placed.index() as usize];
-        (id, offset)
+        let receipts = &self.at(placed.slot()).bids.receipts;
+        (receipts.id(placed.index()), receipts.offset(placed.index()))
     }
 
     /// Whose a bid is that was placed.
@@ -94,7 +95,7 @@ impl Engine {
         }
         auction.judge_bid(bidder, wish, turn)?;
         if let (Some(index), Some(client_bid_id)) = (known, wish.client_bid_id) {
-            let bid = auction.bids.receipts[index as usize].id;
+            let bid = auction.bids.receipts.id(index);
             return Err(Rejection::DuplicateBidId { client_bid_id: client_bid_id.clone(), bid }.into());
         }
         if auction.bids.count() >= bids_max {
@@ -153,7 +154,7 @@ impl Engine {
         let Cancelled { at, offset } = auction.bids.cancelled[&index];
         let answer = Answer::Cancelled {
             auction: auction.id,
-            bid: auction.bids.receipts[index as usize].id,
+            bid: auction.bids.receipts.id(index),
             client_bid_id: auction.bids.client_id(index).cloned(),
             cancelled_at: at,
             offset,
@@ -196,7 +197,7 @@ impl Engine {
             for index in chosen {
                 // An extension that an earlier one brought about may have unlocked, never locked.
                 auction.take_back(index, turn);
-                bids.push(auction.bids.receipts[index as usize].id);
+                bids.push(auction.bids.receipts.id(index));
             }
             self.reschedule(AuctionSlot(slot));
         }
@@ -365,7 +366,7 @@ impl Auction {
         let bidder = self.bids.bidders[index as usize];
         self.bidders.remove(bidder, index);
         let fact = Fact::BidCancelled {
-            bid: self.bids.receipts[index as usize].id,
+            bid: self.bids.receipts.id(index),
             party: self.bidders.of(bidder).key,
             client_bid_id: self.bids.client_id(index).cloned(),
             shown: self.bids.shown(index),
@@ -399,8 +400,8 @@ impl Auction {
         let (offset, at, priority_kept) = match self.bids.amended.get(&index) {
             Some(last) => (last.offset, last.at, last.priority_kept),
             None => {
-                let receipt = &self.bids.receipts[index as usize];
-                (receipt.offset, receipt.at, true)
+                let receipts = &self.bids.receipts;
+                (receipts.offset(index), receipts.at(index), true)
             }
         };
         Answer::Amended { auction: self.id, bid: self.fact(index), priority_kept, offset, at }
@@ -410,7 +411,7 @@ impl Auction {
 /// Whether a place is the bid's of this id.
 #[inline]
 fn is_of(auctions: &[Auction], place: BidPlace, bid: &BidId) -> bool {
-    auctions[place.slot.0 as usize].bids.receipts[place.index as usize].id == *bid
+    auctions[place.slot.0 as usize].bids.receipts.id(place.index) == *bid
 }
 
 impl BidWish<'_> {

@@ -97,9 +97,7 @@ impl Auction {
             let won = outcome.of(index);
             let bidder = self.bidders.of(self.bids.bidders[index as usize]).party.0.as_bytes();
             line.clear();
-            line.extend_from_slice(
-                self.bids.receipts[index as usize].id.0.hyphenated().to_string().as_bytes(),
-            );
+            line.extend_from_slice(self.bids.receipts.id(index).0.hyphenated().to_string().as_bytes());
             line.push(b',');
             self.terms.lot.write(won.filled.0, &mut line);
             line.push(b',');

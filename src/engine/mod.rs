@@ -24,6 +24,7 @@ mod memory;
 mod outcome;
 mod places;
 mod query;
+mod receipts;
 mod rows;
 mod schedule;
 mod settlement;

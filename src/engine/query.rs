@@ -168,7 +168,7 @@ impl Engine {
         let own =
             std::iter::successors(some(first), |&index| some(auction.bids.next_of_bidder[index as usize]));
         let (page, more) = page(own, limit);
-        let next = page.last().filter(|_| more).map(|&index| auction.bids.receipts[index as usize].id);
+        let next = page.last().filter(|_| more).map(|&index| auction.bids.receipts.id(index));
         Ok((page.into_iter().map(|index| auction.bid_view(index)).collect(), next))
     }
 
@@ -181,14 +181,13 @@ impl Engine {
         let next = live.next().map(|(place, _)| place as usize);
         let bids = page.into_iter().map(|(_, index)| {
             let wanted = bids.wanted(index);
-            let offset =
-                bids.amended.get(&index).map_or(bids.receipts[index as usize].offset, |last| last.offset);
+            let offset = bids.amended.get(&index).map_or(bids.receipts.offset(index), |last| last.offset);
             LiveBid {
-                bid: bids.receipts[index as usize].id,
+                bid: bids.receipts.id(index),
                 quantity: wanted.quantity,
                 price: wanted.price,
                 is_phantom: wanted.is_phantom,
-                at: bids.receipts[index as usize].at,
+                at: bids.receipts.at(index),
                 offset,
             }
         });
@@ -231,7 +230,7 @@ impl Engine {
             }
         };
         let (page, more) = page(won[first..].iter().copied(), limit);
-        let next_after = page.last().filter(|_| more).map(|&index| auction.bids.receipts[index as usize].id);
+        let next_after = page.last().filter(|_| more).map(|&index| auction.bids.receipts.id(index));
         Ok(ResultPage {
             auction: auction.info(now),
             summary: outcome.summary.clone(),
@@ -275,15 +274,15 @@ impl Auction {
             filled: won.map_or(QuantityLots(0), |won| won.filled),
             payment: won.map_or(Money(0), |won| won.payment),
             at_margin: won.map(|_| self.bids.is_at_margin(index)),
-            at: self.bids.receipts[index as usize].at,
-            offset: self.bids.receipts[index as usize].offset,
+            at: self.bids.receipts.at(index),
+            offset: self.bids.receipts.offset(index),
         }
     }
 
     fn allocation(&self, index: u32) -> Allocation {
         let won = self.outcome.as_ref().expect("only a result has winners").of(index);
         Allocation {
-            bid: self.bids.receipts[index as usize].id,
+            bid: self.bids.receipts.id(index),
             party: self.bidders.of(self.bids.bidders[index as usize]).party.clone(),
             client_bid_id: self.bids.client_id(index).cloned(),
             filled: won.filled,

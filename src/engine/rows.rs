@@ -52,15 +52,15 @@ impl Engine {
             let wanted = auction.bids.wanted(index);
             let won = auction.outcome.as_ref().map(|outcome| outcome.of(index));
             BidRow {
-                bid: auction.bids.receipts[place].id,
+                bid: auction.bids.receipts.id(index),
                 bidder: auction.bids.bidders[place],
                 client_bid_id: auction.bids.client_id(index).map(AsRef::as_ref),
                 quantity: wanted.quantity,
                 price: wanted.price,
                 filled: won.map_or(QuantityLots(0), |won| won.filled),
                 payment: won.map_or(Money(0), |won| won.payment),
-                at: auction.bids.receipts[place].at,
-                offset: auction.bids.receipts[place].offset,
+                at: auction.bids.receipts.at(index),
+                offset: auction.bids.receipts.offset(index),
                 status: auction.bid_status(index),
                 is_marginal: wanted.is_marginal,
                 is_phantom: wanted.is_phantom,

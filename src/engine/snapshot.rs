@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::auction::{Auction, Totals, demand};
 use super::bidders::Bidders;
-use super::bids::{Amended, Bids, Cancelled, Receipt};
+use super::bids::{Amended, Bids, Cancelled};
 use super::bytes::{BytesError, Read, Reader, Writer};
 use super::event::ResultSummary;
 use super::ids::{AuctionId, AuctionSlot, BidId, Party};
@@ -16,6 +16,7 @@ use super::machine::{Engine, EngineLimits};
 use super::market::{Market, MarketEntry};
 use super::outcome::{Obligation, Outcome, Won};
 use super::places::BidPlace;
+use super::receipts::Receipt;
 use super::state::AuctionStatus;
 use super::terms::Terms;
 use super::time_order::TimeOrder;
@@ -79,8 +80,8 @@ impl Engine {
         if let Some(key) = &auction.idempotency_key {
             self.creations.insert((auction.creator.clone(), key.clone()), slot);
         }
-        for (receipt, index) in auction.bids.receipts.iter().zip(0..) {
-            self.bid_places.insert(&receipt.id, BidPlace { slot, index });
+        for (bid, index) in auction.bids.receipts.ids().zip(0..) {
+            self.bid_places.insert(bid, BidPlace { slot, index });
         }
         if let Some(settlement) = &auction.settlement {
             self.settlement_slots.insert(settlement.id, slot);
@@ -206,21 +207,21 @@ const BID_BYTES: usize = 16 + 4 + 8 + 8 + 1 + 4 + 8 + 8 + 8;
 
 fn write_bids(out: &mut Writer<'_>, bids: &Bids) {
     out.u128(bids.by_client_id.seed);
-    let count = bids.receipts.len();
-    out.count(count);
-    out.0.reserve(count * (BID_BYTES + 1));
-    for (at, place) in bids.time_order.places(bids.count()).enumerate() {
-        let receipt = &bids.receipts[at];
-        out.id(receipt.id.0);
+    let (count, receipts) = (bids.count(), &bids.receipts);
+    out.count(count as usize);
+    out.0.reserve(count as usize * (BID_BYTES + 1));
+    for (index, place) in (0..count).zip(bids.time_order.places(count)) {
+        let at = index as usize;
+        out.id(receipts.id(index).0);
         out.u32(bids.bidders[at]);
         out.i64(bids.quantities[at].0);
         out.i64(bids.prices[at].0);
         out.byte(bids.flags[at]);
         out.u32(place);
-        out.time(receipt.at);
-        out.u64(receipt.offset);
-        out.i64(receipt.current_price.0);
-        out.option(bids.client_id(at as u32), |out, client_id| out.text(client_id));
+        out.time(receipts.at(index));
+        out.u64(receipts.offset(index));
+        out.i64(receipts.current_price(index).0);
+        out.option(bids.client_id(index), |out, client_id| out.text(client_id));
     }
     out.count(bids.place_count());
     out.list(&sorted(&bids.amended), |out, (index, amended)| {
@@ -370,7 +371,7 @@ fn read_outcome(input: &mut Reader<'_>, bids: &Bids) -> Read<Outcome> {
         Ok(Obligation { bidder: input.u32()?, lots: input.lots()?, money: input.money()? })
     })?;
     let bidder_count = bids.bidders.iter().max().map_or(0, |&last| last + 1);
-    let mut is_named = vec![false; bids.receipts.len()];
+    let mut is_named = vec![false; bids.count() as usize];
     let mut indexes = winners.iter().map(|winner| winner.0).chain(killed.iter().copied());
     // A bid has one end.
     let is_new = |index: u32| match is_named.get_mut(index as usize) {

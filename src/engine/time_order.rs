@@ -71,7 +71,8 @@ impl TimeOrder {
 
     /// The bids from a place on, of so many, in their order and with their places.
     pub(super) fn iter_from(&self, place: u32, bid_count: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
-        let mut next_move = self.moves_before(place);
+        let mut next_move =
+            self.moves.partition_point(|at, moved| moved.bids_before + (at as u32) < place) as u32;
         let mut next_bid = place.saturating_sub(next_move);
         let places = std::iter::from_fn(move || {
             let place = next_bid.checked_add(next_move)?;
@@ -90,20 +91,6 @@ impl TimeOrder {
             }
         });
         places.filter(|&(.., is_current)| is_current).map(|(place, bid, _)| (place, bid))
-    }
-
-    /// How many moves have places before this one.
-    fn moves_before(&self, place: u32) -> u32 {
-        let (mut start, mut end) = (0, self.moves.len() as u32);
-        while start < end {
-            let middle = start + (end - start) / 2;
-            if self.moves[middle as usize].bids_before + middle < place {
-                start = middle + 1;
-            } else {
-                end = middle;
-            }
-        }
-        start
     }
 
     /// The order in which each of so many bids has its place; `None` if there is none. Where there are several, they differ only
