@@ -27,14 +27,9 @@ test-clients: setup
 test-c:
 	bindings/c/run_tests.sh
 
-# The Python package from its wheel, in an environment of its own that is made anew each time.
-PYTHON_PACKAGE_VENV := target/python-package
+# The Python package from its wheel, with this Python and with the oldest and the newest that the machine has.
 test-python:
-	rm -rf $(PYTHON_PACKAGE_VENV)
-	$(PYTHON) -m venv $(PYTHON_PACKAGE_VENV)
-	$(PYTHON_PACKAGE_VENV)/bin/pip install --quiet --disable-pip-version-check -r bindings/python/tests/requirements.txt
-	env -u WALRAS_LIBRARY $(PYTHON_PACKAGE_VENV)/bin/pip install --quiet --disable-pip-version-check ./bindings/python
-	cd bindings/python/tests && env -u WALRAS_LIBRARY ../../../$(PYTHON_PACKAGE_VENV)/bin/python -m pytest -q
+	$(PYTHON) bindings/python/run_tests.py target/python-package
 
 # The library as the package builds it, then Julia's own way to test a package, on two threads. A proxy that nobody listens
 # on shows that the tests need no network.

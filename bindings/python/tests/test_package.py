@@ -45,6 +45,8 @@ def test_a_source_distribution_carries_the_crate(tmp_path):
     subprocess.run(build, cwd=PACKAGE, check=True, capture_output=True, timeout=60)
     with tarfile.open(next(tmp_path.glob("walras-*.tar.gz"))) as archive:
         names = archive.getnames()
+        # Older Pythons have no filters, and newer ones want one.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(tmp_path)
     top = names[0].split("/")[0]
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.rs")}
