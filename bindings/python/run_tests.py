@@ -20,7 +20,6 @@ import sys
 PACKAGE = pathlib.Path(__file__).resolve().parent
 TESTS = PACKAGE / "tests"
 PIP = ["-m", "pip", "--quiet", "--disable-pip-version-check"]
-Version = tuple[int, ...]
 
 
 def main() -> None:
@@ -49,7 +48,7 @@ def run(*command: object, folder: pathlib.Path | None = None) -> None:
         sys.exit(f"failed with {done.returncode}: {' '.join(map(str, command))}")
 
 
-def chosen() -> dict[Version, str]:
+def chosen() -> dict[tuple[int, ...], str]:
     """This Python first, then the oldest and the newest of all."""
     found = {version: python for version, python in map(asked, candidates()) if version >= oldest_served()}
     this = asked(sys.executable)
@@ -68,7 +67,7 @@ def candidates() -> list[str]:
     return [program for program in programs if re.fullmatch(r"python3\.\d+", os.path.basename(program))]
 
 
-def asked(python: str) -> tuple[Version, str]:
+def asked(python: str) -> tuple[tuple[int, ...], str]:
     """A program's version, if it is a whole CPython that can make environments; otherwise a version older than all."""
     code = "import ctypes, ensurepip, platform, sys, venv; print(platform.python_implementation(), *sys.version_info[:3])"
     try:
@@ -79,7 +78,7 @@ def asked(python: str) -> tuple[Version, str]:
     return (tuple(map(int, numbers)) if done.returncode == 0 and implementation == "CPython" else ()), python
 
 
-def oldest_served() -> Version:
+def oldest_served() -> tuple[int, ...]:
     """From the package's own word."""
     served = re.search(r'^requires-python = ">=(\d+)\.(\d+)"$', (PACKAGE / "pyproject.toml").read_text(), flags=re.MULTILINE)
     assert served, "pyproject.toml says which Pythons are served"
