@@ -89,7 +89,9 @@ pub enum Content<'a> {
 /// One connection's chain of pieces. Empty by default.
 #[derive(Debug, Clone, Copy)]
 pub struct Chain {
+    /// The first link, or [`END`]; of a chain of one, the piece itself.
     first: u32,
+    /// The last link, or [`ONE`].
     last: u32,
 }
 
@@ -100,6 +102,8 @@ struct Link {
 }
 
 const END: u32 = u32::MAX;
+/// Most chains are of one piece, and need no link.
+const ONE: u32 = END - 1;
 
 impl Default for Chain {
     fn default() -> Self {
@@ -196,20 +200,31 @@ impl Outbox {
     /// Adds a piece to a connection's chain.
     #[inline]
     pub fn push(&mut self, chain: &mut Chain, connection: u32, piece: PieceId) {
-        let link = self.links.len() as u32;
-        self.links.push(Link { piece, next: END });
-        if chain.first == END {
-            chain.first = link;
+        if chain.is_empty() {
+            *chain = Chain { first: piece.0, last: ONE };
             self.dirty.push(connection);
-        } else {
-            self.links[chain.last as usize].next = link;
+            return;
         }
+        if chain.last == ONE {
+            let first = self.link(PieceId(chain.first));
+            *chain = Chain { first, last: first };
+        }
+        let link = self.link(piece);
+        self.links[chain.last as usize].next = link;
         chain.last = link;
+    }
+
+    fn link(&mut self, piece: PieceId) -> u32 {
+        self.links.push(Link { piece, next: END });
+        self.links.len() as u32 - 1
     }
 
     /// Takes the first piece off a chain.
     #[inline]
     pub fn pop(&self, chain: &mut Chain) -> Option<PieceId> {
+        if chain.last == ONE {
+            return Some(PieceId(std::mem::take(chain).first));
+        }
         let link = self.links.get(chain.first as usize)?;
         chain.first = link.next;
         Some(link.piece)

@@ -4,6 +4,8 @@
 //! are kept: for the same pieces only the numbers are written anew, in place, and where
 //! those are the same too, nothing is.
 
+use std::ops::Range;
+
 use super::outbox::{self, Chain, Content, Outbox, PieceId};
 
 /// Most bytes written at a time.
@@ -17,8 +19,8 @@ pub(super) struct Rendering {
     messages: Vec<Placed>,
     /// The first one's number.
     first: u64,
-    /// How many digits each of their numbers has.
-    digits: usize,
+    /// The numbers it could have for the bytes to be as many as they are.
+    firsts: Range<u64>,
 }
 
 /// How far one connection's output is.
@@ -43,33 +45,44 @@ pub(super) fn is_close(content: Content<'_>) -> bool {
 impl Rendering {
     /// Takes pieces off the chain, as many as are written at a time, and makes them what they are to this
     /// connection. Nothing follows a close frame.
-    #[inline]
     pub fn render(&mut self, progress: Progress<'_>, outbox: &Outbox, chain: &mut Chain) -> &[u8] {
-        if !*progress.is_sealed && self.is_of(*progress.sequence, outbox, *chain) {
+        if !*progress.is_sealed && self.repeat(progress.sequence, outbox, *chain) {
             *chain = Chain::default();
-            self.renumber(*progress.sequence + 1);
-            *progress.sequence += self.messages.len() as u64;
         } else {
             self.make(progress, outbox, chain);
         }
         &self.bytes
     }
 
-    /// Whether the bytes are of just these pieces, with numbers behind `sequence` of the same length.
-    #[inline]
-    fn is_of(&self, sequence: u64, outbox: &Outbox, mut chain: Chain) -> bool {
-        let last = sequence + self.messages.len() as u64;
-        if self.messages.is_empty() || digits(sequence + 1) != self.digits || digits(last) != self.digits {
+    /// Makes the bytes those of this chain if only numbers have to be changed; whether that is so. The connection must not be
+    /// sealed.
+    #[inline(always)]
+    pub fn repeat(&mut self, sequence: &mut u64, outbox: &Outbox, chain: Chain) -> bool {
+        let first = *sequence + 1;
+        if !self.firsts.contains(&first) || !self.is_of(outbox, chain) {
             return false;
         }
+        if first != self.first {
+            self.renumber(first);
+        }
+        *sequence += self.messages.len() as u64;
+        true
+    }
+
+    /// The bytes that were made or repeated last.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether the bytes are of just these pieces.
+    #[inline]
+    fn is_of(&self, outbox: &Outbox, mut chain: Chain) -> bool {
         self.messages.iter().all(|message| outbox.pop(&mut chain) == Some(message.piece)) && chain.is_empty()
     }
 
-    #[inline]
+    #[inline(never)]
     fn renumber(&mut self, first: u64) {
-        if first == self.first {
-            return;
-        }
         self.first = first;
         let mut text = itoa::Buffer::new();
         for (number, message) in (first..).zip(&self.messages) {
@@ -78,12 +91,12 @@ impl Rendering {
         }
     }
 
+    #[inline(never)]
     fn make(&mut self, progress: Progress<'_>, outbox: &Outbox, chain: &mut Chain) {
         let Progress { sequence, is_sealed } = progress;
         self.bytes.clear();
         self.messages.clear();
         self.first = *sequence + 1;
-        self.digits = digits(self.first);
         let mut can_be_kept = true;
         while self.bytes.len() < WRITE_BYTES
             && let Some(piece) = outbox.pop(chain)
@@ -104,21 +117,22 @@ impl Rendering {
                 }
             }
         }
-        if !can_be_kept || !chain.is_empty() || digits(*sequence) != self.digits {
-            self.messages.clear();
-        }
+        let is_kept = can_be_kept && chain.is_empty() && !self.messages.is_empty();
+        self.firsts = if is_kept { firsts(self.first, self.messages.len() as u64) } else { 0..0 };
     }
 
     /// Forgets what the pieces were: the turn ends.
     pub fn forget(&mut self) {
-        self.messages.clear();
-        self.bytes.clear();
+        self.firsts = 0..0;
     }
 }
 
-#[inline]
-fn digits(number: u64) -> usize {
-    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+/// The numbers that a first message could have instead of this one so that each of so many numbers keeps its length: none if
+/// their lengths differ.
+fn firsts(first: u64, count: u64) -> Range<u64> {
+    let least = 10_u64.pow(first.checked_ilog10().unwrap_or(0));
+    let most = least.saturating_mul(10).saturating_sub(count - 1);
+    if (least..most).contains(&first) { least..most } else { 0..0 }
 }
 
 #[cfg(test)]

@@ -42,6 +42,12 @@ impl Transport {
         Self::Tls(Box::new(TlsSocket { socket, session }))
     }
 
+    /// Whether what is sent goes straight to the socket, so that nothing is ever held here.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
     /// Reads into `buffer`, which must not be empty.
     pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
         match self {
@@ -61,6 +67,7 @@ impl Transport {
     }
 
     /// Writes what the socket takes now; 0 if that is nothing.
+    #[inline]
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => {

@@ -1,13 +1,14 @@
 //! Writing: one `write` a turn for each connection that got something, and a queue for
 //! those whose sockets do not take it all.
 
+use std::io;
 use std::sync::Arc;
 
-use super::super::backlog::{Backlog, Fill};
+use super::super::backlog::Fill;
 use super::super::connection::{Connection, ConnectionId, Gone, Phase};
 use super::super::outbox::{self, Chain, Content};
 use super::super::rendering::{Progress, is_close};
-use super::Sockets;
+use super::{Slot, Sockets};
 use crate::fanout::prefetch;
 use crate::wire::CloseCode;
 
@@ -21,9 +22,9 @@ impl Sockets {
         while let Some(slot) = self.outbox.dirty(index) {
             index += 1;
             self.look_ahead(index);
-            let chain = std::mem::take(&mut self.chains[slot as usize]);
-            let id = self.connections[slot as usize].id;
-            self.write_chain(id, chain);
+            if !self.write_again(slot) {
+                self.write_chain(slot);
+            }
         }
         self.rendering.forget();
         self.outbox.clear();
@@ -54,19 +55,40 @@ impl Sockets {
         }
     }
 
-    fn write_chain(&mut self, id: ConnectionId, mut chain: Chain) {
+    /// Writes a connection's chain if that is what was written to the one before, as it mostly is, and nothing stands in the way.
+    /// Whether that was so. The system call between two of these leaves little of it in the processor, so it is short.
+    #[inline(always)]
+    fn write_again(&mut self, slot: u32) -> bool {
+        let Self { connections, chains, outbox, rendering, .. } = self;
+        let Some(connection) = connections[slot as usize].connection.as_deref_mut() else { return false };
+        let Connection { transport, backlog, sequence, phase, is_sealed, .. } = connection;
+        let is_ready = transport.is_plain() && backlog.is_none() && *phase == Phase::Open && !*is_sealed;
+        let chain = &mut chains[slot as usize];
+        if !is_ready || !rendering.repeat(sequence, outbox, *chain) {
+            return false;
+        }
+        *chain = Chain::default();
+        let sent = transport.send(rendering.bytes());
+        if sent.as_ref().ok() != Some(&rendering.bytes().len()) {
+            self.fall_short(slot, sent);
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn write_chain(&mut self, slot: u32) {
+        let mut chain = std::mem::take(&mut self.chains[slot as usize]);
         let Self { connections, outbox, rendering, .. } = self;
-        let Some(connection) = connections[id.index as usize].connection.as_deref_mut() else { return };
+        let Slot { id, connection } = &mut connections[slot as usize];
+        let (id, Some(connection)) = (*id, connection) else { return };
         while connection.backlog.is_none() && !chain.is_empty() {
-            let Connection { transport, sequence, is_sealed, .. } = connection;
+            let Connection { transport, sequence, is_sealed, .. } = &mut **connection;
             let bytes = rendering.render(Progress { sequence, is_sealed }, outbox, &mut chain);
             match transport.send(bytes) {
                 Ok(sent) if sent == bytes.len() => {}
                 Ok(sent) => {
-                    let mut backlog = Box::<Backlog>::default();
-                    backlog.hold(bytes, sent);
-                    connection.backlog = Some(backlog);
-                    self.lagging.insert(id.index);
+                    connection.hold(bytes, sent);
+                    self.lagging.insert(slot);
                 }
                 Err(_) => return self.remove(id, Gone::Broken),
             }
@@ -83,6 +105,21 @@ impl Sockets {
                 self.lagging.insert(id.index);
             }
             Err(_) => self.remove(id, Gone::Broken),
+        }
+    }
+
+    /// Keeps what the socket did not take of the bytes made last.
+    #[cold]
+    fn fall_short(&mut self, slot: u32, sent: io::Result<usize>) {
+        let Slot { id, connection } = &mut self.connections[slot as usize];
+        let id = *id;
+        match (sent, connection) {
+            (Ok(sent), Some(connection)) => {
+                connection.hold(self.rendering.bytes(), sent);
+                self.lagging.insert(slot);
+                self.enqueue(id, Chain::default());
+            }
+            _ => self.remove(id, Gone::Broken),
         }
     }
 
