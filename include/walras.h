@@ -718,7 +718,7 @@ typedef struct walras_event {
 // Too many requests.
 #define WALRAS_RATE_LIMITED 400
 
-// Full for now, or out of disk space.
+// Full, or out of disk space: later there may be room.
 #define WALRAS_UNAVAILABLE 401
 
 // A fault of the library. What was asked may or may not have happened.

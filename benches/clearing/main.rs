@@ -301,12 +301,11 @@ fn what_if(criterion: &mut Criterion) {
     }
 }
 
-/// Bids column by column, as an auction holds them.
+/// Bids column by column, as an auction holds them, where their order is their time priority.
 #[derive(Default)]
 struct Columns {
     prices: Vec<PriceTicks>,
     quantities: Vec<QuantityLots>,
-    priorities: Vec<u32>,
     bidders: Vec<u32>,
     is_phantom: Vec<bool>,
 }
@@ -318,7 +317,6 @@ impl Columns {
             let demand = size.demand(number);
             columns.prices.push(demand.price.expect("a limit"));
             columns.quantities.push(demand.lots);
-            columns.priorities.push(number as u32);
             columns.bidders.push(number as u32 % 1_000);
             columns.is_phantom.push(false);
         }
@@ -330,15 +328,9 @@ impl BidSource for Columns {
     #[inline]
     fn for_each(&self, mut visit: impl FnMut(&Bid)) {
         let terms = self.prices.iter().zip(&self.quantities);
-        let whose = self.priorities.iter().zip(&self.bidders).zip(&self.is_phantom);
-        for ((&price, &quantity), ((&priority, &bidder), &is_phantom)) in terms.zip(whose) {
-            visit(&Bid {
-                price: Some(price),
-                want: Want::Quantity(quantity),
-                seq: priority.into(),
-                bidder,
-                is_phantom,
-            });
+        let whose = self.bidders.iter().zip(&self.is_phantom);
+        for (((&price, &quantity), (&bidder, &is_phantom)), seq) in terms.zip(whose).zip(0..) {
+            visit(&Bid { price: Some(price), want: Want::Quantity(quantity), seq, bidder, is_phantom });
         }
     }
 }

@@ -54,8 +54,8 @@ def chosen() -> dict[tuple[int, ...], str]:
     this = asked(sys.executable)
     if this[0] < oldest_served():
         sys.exit(f"{sys.executable} is not a Python that the package serves, or lacks ctypes, ensurepip or venv")
-    ends = [(version, found[version]) for version in (min(found, default=()), max(found, default=())) if version in found]
-    return dict([this, *ends])
+    in_order = sorted(found.items())
+    return dict([this, *in_order[:1], *in_order[-1:]])
 
 
 def candidates() -> list[str]:

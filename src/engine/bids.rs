@@ -160,7 +160,7 @@ impl Bids {
         (!is_taker).then_some(self.prices[index as usize])
     }
 
-    /// What the bid asks for now.
+    /// What the bid asks for, as last amended.
     pub(super) fn wanted(&self, index: u32) -> Wanted {
         let flags = self.flags[index as usize];
         Wanted {

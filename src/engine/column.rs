@@ -54,6 +54,11 @@ impl<T> Column<T> {
         }
     }
 
+    #[inline]
+    pub(super) fn last(&self) -> Option<&T> {
+        self.last.last()
+    }
+
     /// How many values come first for which this holds, with their places: for those behind them it does not.
     pub(super) fn partition_point(&self, holds: impl Fn(usize, &T) -> bool) -> usize {
         let (mut start, mut end) = (0, self.len());
@@ -132,7 +137,7 @@ mod tests {
                 column[place] += 7;
                 vector[place] += 7;
             }
-            prop_assert_eq!(column.len(), vector.len());
+            prop_assert_eq!((column.len(), column.last()), (vector.len(), vector.last()));
             prop_assert!(column.iter().eq(&vector));
             prop_assert!(column.clone().iter_from(start).eq(vector.iter().skip(start)));
             prop_assert!((0..vector.len()).all(|place| column[place] == vector[place]));

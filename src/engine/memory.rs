@@ -1,6 +1,6 @@
 //! Memory that is filled soon after it was asked for.
 //!
-//! A system provides memory page by page, each when it is first written to. A million bids touch 25 000 pages, which is a quarter
+//! A system provides memory page by page, each when it is first written to. A million bids touch 20 000 pages, which is a quarter
 //! of what they cost. It provides many at once for two thirds of that, if it is told.
 
 use std::sync::OnceLock;

@@ -26,12 +26,10 @@ pub(super) struct Receipts {
     /// Since the first bid of its run.
     delays_us: Column<u32>,
     runs: Column<Run>,
-    /// The last one of them, which is asked for most.
-    latest: Run,
 }
 
 /// Bids that follow one another, event by event.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Run {
     first: u32,
     offset: u64,
@@ -60,10 +58,10 @@ impl Receipts {
     pub(super) fn push(&mut self, receipt: Receipt) {
         let Receipt { id, at, offset, current_price } = receipt;
         let index = self.count();
-        let follows = index > 0 && self.latest.offset_of(index) == offset;
-        let delay_us = match self.latest.delay_us(at) {
-            Some(delay_us) if follows => delay_us,
-            _ => self.begin_run(Run { first: index, offset, at }),
+        let run = self.runs.last().filter(|run| run.offset_of(index) == offset);
+        let delay_us = match run.and_then(|run| run.delay_us(at)) {
+            Some(delay_us) => delay_us,
+            None => self.begin_run(Run { first: index, offset, at }),
         };
         self.ids.push(id);
         self.current_prices.push(current_price);
@@ -74,7 +72,6 @@ impl Receipts {
     #[cold]
     fn begin_run(&mut self, run: Run) -> u32 {
         self.runs.push(run);
-        self.latest = run;
         0
     }
 
@@ -108,7 +105,11 @@ impl Receipts {
 
     #[inline]
     fn run(&self, index: u32) -> &Run {
-        if self.latest.first <= index { &self.latest } else { self.earlier_run(index) }
+        // The last one is asked for most.
+        match self.runs.last() {
+            Some(run) if run.first <= index => run,
+            _ => self.earlier_run(index),
+        }
     }
 
     fn earlier_run(&self, index: u32) -> &Run {

@@ -83,7 +83,7 @@ pub const WALRAS_DUPLICATE_BID_ID: walras_status = 311;
 pub const WALRAS_SETTLEMENT_CONFLICT: walras_status = 312;
 /// Too many requests.
 pub const WALRAS_RATE_LIMITED: walras_status = 400;
-/// Full for now, or out of disk space.
+/// Full, or out of disk space: later there may be room.
 pub const WALRAS_UNAVAILABLE: walras_status = 401;
 /// A fault of the library. What was asked may or may not have happened.
 pub const WALRAS_INTERNAL: walras_status = 900;

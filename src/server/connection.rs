@@ -112,11 +112,4 @@ impl Connection {
             _seat: seat,
         }
     }
-
-    /// Keeps what the socket did not take of these bytes, of which it took so many.
-    pub fn hold(&mut self, bytes: &[u8], sent: usize) {
-        let mut backlog = Box::<Backlog>::default();
-        backlog.hold(bytes, sent);
-        self.backlog = Some(backlog);
-    }
 }

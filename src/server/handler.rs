@@ -19,8 +19,8 @@ pub trait Handler: 'static {
     /// A connection stands.
     fn opened(&mut self, sockets: &mut Sockets, id: ConnectionId, hello: Hello);
 
-    /// A whole message came in; its bytes may be overwritten. Text is valid UTF-8. To stop reading
-    /// this connection for now, pause it.
+    /// A whole message came in; its bytes may be overwritten. Text is valid UTF-8. A connection
+    /// that is paused is not read until it is resumed.
     fn message(&mut self, sockets: &mut Sockets, id: ConnectionId, kind: Kind, payload: &mut [u8]);
 
     /// The peer broke the protocol; the connection is closed right after this call.

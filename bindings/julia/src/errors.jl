@@ -12,7 +12,7 @@ Supertype of every exception that stands for a status of the library. Each has t
 | [`MalformedError`](@ref) | 100–199 | terms, options or numbers that cannot be read; the message names the field |
 | [`NotAllowedError`](@ref) | 200–299 | a token or permission is missing |
 | [`RefusedError`](@ref) | 300–399 | refused by the auction's rules |
-| [`BusyError`](@ref) | 400–499 | full for now: try again later |
+| [`BusyError`](@ref) | 400–499 | full: try again later |
 | [`FaultError`](@ref) | 900–999 | a fault of the library or the system; what was asked may or may not have happened |
 """
 abstract type WalrasError <: Exception end
@@ -22,7 +22,7 @@ for (name, about) in [
     (:MalformedError, "Terms, options or numbers that cannot be read (status 100–199); the message names the field."),
     (:NotAllowedError, "A token or a permission is missing (status 200–299)."),
     (:RefusedError, "Refused by the auction's rules (status 300–399): too low, ended, unknown, a limit reached."),
-    (:BusyError, "Full for now (status 400–499): trying again later may succeed."),
+    (:BusyError, "Full (status 400–499): trying again later may succeed."),
     (:FaultError, "A fault of the library, its log or the system (status 900–999)."),
 ]
     @eval begin

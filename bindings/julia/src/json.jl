@@ -185,7 +185,7 @@ function read_escape(reader, bytes)
     append!(bytes, codeunits(string(Char(code))))
 end
 
-"The four digits of an escape `\\uXXXX`, from the `u` on."
+"The four digits of an escape by number, from the `u` on."
 function read_unit(reader)
     last = reader.at + 4
     is_there = peek_byte(reader) == UInt8('u') && last <= length(reader.bytes)

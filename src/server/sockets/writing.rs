@@ -70,7 +70,7 @@ impl Sockets {
         *chain = Chain::default();
         let sent = transport.send(rendering.bytes());
         if sent.as_ref().ok() != Some(&rendering.bytes().len()) {
-            self.fall_short(slot, sent);
+            self.fall_short(slot, sent, Chain::default());
         }
         true
     }
@@ -84,13 +84,9 @@ impl Sockets {
         while connection.backlog.is_none() && !chain.is_empty() {
             let Connection { transport, sequence, is_sealed, .. } = &mut **connection;
             let bytes = rendering.render(Progress { sequence, is_sealed }, outbox, &mut chain);
-            match transport.send(bytes) {
-                Ok(sent) if sent == bytes.len() => {}
-                Ok(sent) => {
-                    connection.hold(bytes, sent);
-                    self.lagging.insert(slot);
-                }
-                Err(_) => return self.remove(id, Gone::Broken),
+            let sent = transport.send(bytes);
+            if sent.as_ref().ok() != Some(&bytes.len()) {
+                return self.fall_short(slot, sent, chain);
             }
         }
         if connection.backlog.is_some() {
@@ -108,16 +104,17 @@ impl Sockets {
         }
     }
 
-    /// Keeps what the socket did not take of the bytes made last.
+    /// Keeps what the socket did not take of the bytes made last, and the rest of the chain behind them.
     #[cold]
-    fn fall_short(&mut self, slot: u32, sent: io::Result<usize>) {
+    fn fall_short(&mut self, slot: u32, sent: io::Result<usize>, rest: Chain) {
         let Slot { id, connection } = &mut self.connections[slot as usize];
         let id = *id;
         match (sent, connection) {
             (Ok(sent), Some(connection)) => {
-                connection.hold(self.rendering.bytes(), sent);
+                let backlog = connection.backlog.insert(Box::default());
+                backlog.hold(self.rendering.bytes(), sent);
                 self.lagging.insert(slot);
-                self.enqueue(id, Chain::default());
+                self.enqueue(id, rest);
             }
             _ => self.remove(id, Gone::Broken),
         }

@@ -52,7 +52,7 @@ class NotFoundError(RefusedError, LookupError):
 
 
 class BusyError(WalrasError):
-    """400 to 499: full for now. The same call may go through later."""
+    """400 to 499: full. The same call may go through later."""
 
 
 class FaultError(WalrasError):
